@@ -1,0 +1,98 @@
+"""Claims: a measure and a bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from neuronspec.errors import SpecError
+from neuronspec.language.expression import Expression, enclosed, flag, key, number, part, several, shown, text, word
+
+EXPECTATIONS = ("supported", "refuted", "unspecific")
+
+
+@word
+class Claim(Expression, word="claim"):
+    """A measure lies at or above ``low`` and at or below ``high``.
+
+    ``expected`` is the verdict that the author states; ``side_effect`` says that controls are reported, not required.
+    """
+
+    kinds = frozenset({"claim"})
+    measure: Any = part("measure")
+    low: float | None = number(default=None, kw_only=True)
+    high: float | None = number(default=None, kw_only=True)
+    rivals: tuple[Expression, ...] = several("signal", default=())
+    expected: str = text(default="supported", kw_only=True)
+    side_effect: bool = flag(default=False, kw_only=True)
+
+    def check(self) -> None:
+        if self.rivals and not hasattr(self.measure, "signal"):
+            raise SpecError(f"{self.measure}: a rival takes the place of a measure's signal, and this one has none")
+        if self.low is None and self.high is None:
+            raise SpecError(f"{self.measure}: a claim needs a bound")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise SpecError(f"{self.measure}.between({self.low:g}, {self.high:g}): low lies above high")
+        if self.expected not in EXPECTATIONS:
+            raise SpecError(f"expected={self.expected!r}: expected one of {', '.join(EXPECTATIONS)}")
+
+    def __bool__(self) -> NoReturn:
+        raise SpecError(
+            f"{self} has no truth value: nothing has been measured yet. "
+            "Write a <= measure <= b as measure.between(a, b), and joined claims as two sentences"
+        )
+
+    def __repr__(self) -> str:
+        if self.low is None or self.high is None:
+            text = f"{self.measure} {self.bound}"
+        else:
+            text = f"{enclosed(self.measure)}.between({shown(self.low)}, {shown(self.high)})"
+        if self.rivals:
+            text = f"({text}).against({', '.join(map(repr, self.rivals))})"
+        if self.side_effect:
+            text = f"side_effect({text})"
+        return text if self.expected == "supported" else f"{self.expected}({text})"
+
+    @property
+    def bound(self) -> str:
+        """The bound as it is read: ``>= 0.95``."""
+        if self.low is None or self.high is None:
+            return f"<= {shown(self.high)}" if self.high is not None else f">= {shown(self.low or 0.0)}"
+        return f"from {shown(self.low)} to {shown(self.high)}"
+
+    def met_by(self, value: float) -> bool:
+        """Return whether ``value`` lies within the bound."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def against(self, *rivals: Any) -> Claim:
+        """Demand that each rival signal, put in the place of the true one, does worse."""
+        return replace(self, rivals=self.rivals + rivals)
+
+    def evidence_key(self, recipe: str) -> str:
+        """The key of what is measured: recipe and measure."""
+        return key(recipe, self.measure)
+
+    def key(self, recipe: str) -> str:
+        """The key of what is claimed: evidence, bound and expectation."""
+        return key(recipe, self)
+
+
+def refuted(claim: Claim) -> Claim:
+    """State that ``claim`` is known not to hold; passes on the verdict *refuted*."""
+    return replace(_claim(claim, "refuted"), expected="refuted")
+
+
+def unspecific(claim: Claim) -> Claim:
+    """State that a control meets the bound of ``claim`` as well; passes on the verdict *unspecific*."""
+    return replace(_claim(claim, "unspecific"), expected="unspecific")
+
+
+def side_effect(claim: Claim) -> Claim:
+    """State that something does not change much: controls are reported, not required."""
+    return replace(_claim(claim, "side_effect"), side_effect=True)
+
+
+def _claim(value: object, word: str) -> Claim:
+    if not isinstance(value, Claim):
+        raise SpecError(f"{word}({value!r}): expected a claim, e.g. exact_match() >= 0.99")
+    return value

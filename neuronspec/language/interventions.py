@@ -1,0 +1,126 @@
+"""Interventions: what is done to which units, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neuronspec.errors import SpecError
+from neuronspec.language.expression import Expression, number, number_or, part, several, word
+from neuronspec.language.signals import Moment
+from neuronspec.language.units import Units, increments, quantile
+
+
+class Intervention(Expression):
+    """An edit of the run inside the recurrence: later steps and the read-out see it."""
+
+    kinds = frozenset({"intervention"})
+
+    def __add__(self, other: Intervention) -> Intervention:
+        return Together((*_edits(self), *_edits(other)))
+
+
+@word
+class _Edit(Intervention):
+    units: Units = part("units")
+
+    def check(self) -> None:
+        for inner in self.units.walk():
+            if isinstance(inner, increments):
+                raise SpecError(f"{self.word}({self.units}): increments are measured, never edited")
+
+
+@word
+class _AnyTime(_Edit):
+    """An edit at a moment, wherever a signal holds, or (without ``at``) at every step."""
+
+    at: Any = part("moment", "signal", default=None, kw_only=True)
+
+
+@word
+class _AtMoment(_Edit):
+    at: Moment | str = part("moment", kw_only=True)
+
+
+@word
+class zero(_AnyTime):
+    """Set the units to 0."""
+
+
+@word
+class to_mean(_AnyTime):
+    """Set each unit to its mean in the clean runs of the discovery split."""
+
+
+@word
+class set_to(_AnyTime):
+    """Set the units to a value, in the direction of their sign."""
+
+    value: float | quantile = number_or("value")
+
+
+@word
+class add(_AnyTime):
+    """Add an amount to the units, in the direction of their sign."""
+
+    amount: float = number()
+
+
+@word
+class clamp(_AnyTime):
+    """Keep the units at or above ``low`` and at or below ``high``, in the direction of their sign."""
+
+    low: float | quantile | None = number_or("value", default=None, kw_only=True)
+    high: float | quantile | None = number_or("value", default=None, kw_only=True)
+
+    def check(self) -> None:
+        super().check()
+        if self.low is None and self.high is None:
+            raise SpecError(f"clamp({self.units}): give low=, high= or both")
+        if isinstance(self.low, float) and isinstance(self.high, float) and self.low > self.high:
+            raise SpecError(f"clamp(low={self.low:g}, high={self.high:g}): low lies above high")
+
+
+@word
+class keep_only(_AnyTime):
+    """Set all other units of the site to 0."""
+
+
+@word
+class freeze(_AtMoment):
+    """Hold the units at their value of a moment from then on."""
+
+
+@word
+class delay(_AtMoment):
+    """Write the value that the units had ``steps`` earlier in the clean run (later, where negative).
+
+    Sequences in which that step does not exist are left out and counted.
+    """
+
+    steps: int = number(whole=True)
+
+
+@word
+class patch(_AtMoment):
+    """Write the value that the units have at another moment of the clean run."""
+
+    source: Moment | str = part("moment")
+
+
+@word
+class interchange(_AtMoment):
+    """Write the value that the units have at that moment in the paired sequence."""
+
+
+@word
+class Together(Intervention, word="together"):
+    """Several edits of one run."""
+
+    edits: tuple[Intervention, ...] = several("intervention")
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.edits))
+
+
+def _edits(intervention: Intervention) -> tuple[Intervention, ...]:
+    return intervention.edits if isinstance(intervention, Together) else (intervention,)

@@ -1,0 +1,357 @@
+"""Measures: numbers about units or about behaviour, their differences, and words about seeds."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from neuronspec.errors import SpecError
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression, enclosed, flag, number, part, text, word
+from neuronspec.language.interventions import Intervention, Together
+from neuronspec.language.signals import Moment
+from neuronspec.language.units import Units
+
+
+class Measure(Expression):
+    """A number that evidence can give; compared with a bound it becomes a claim."""
+
+    kinds = frozenset({"measure"})
+
+    def __ge__(self, bound: float) -> Claim:
+        return Claim(self, low=bound)
+
+    def __le__(self, bound: float) -> Claim:
+        return Claim(self, high=bound)
+
+    def __gt__(self, bound: float) -> Claim:
+        raise SpecError(f"{self} > {bound}: bounds are written with >=, <= or .between(low, high)")
+
+    __lt__ = __gt__
+
+    def between(self, low: float, high: float) -> Claim:
+        """Claim that the measure lies in ``[low, high]``."""
+        return Claim(self, low=low, high=high)
+
+    def __sub__(self, other: Measure) -> Measure:
+        return Gap(self, other)
+
+
+# Of units.
+
+
+@word
+class UnitMeasure(Measure):
+    """A measure of units over the steps where ``where`` holds, in the run edited by ``under``."""
+
+    of: Units | None = part("units", default=None, kw_only=True)
+    where: Any = part("signal", default=None, kw_only=True)
+    under: Intervention | None = part("intervention", default=None, kw_only=True)
+    centre: ClassVar[float | None] = None
+    """The value that says nothing; a score is oriented away from it. None: the measure has no direction."""
+    of_one: ClassVar[bool] = False
+    """Whether it is a measure of one unit, so that several would be ambiguous."""
+
+    def check(self) -> None:
+        if self.of_one and self.of is not None and not self.of.is_one:
+            raise SpecError(
+                f"{self.word}(of={self.of}): a measure of one unit; pick one with .best(...), "
+                "or take the worst of several with each(...)"
+            )
+
+
+@word
+class SignalMeasure(UnitMeasure):
+    """A measure of how units go with a signal."""
+
+    signal: Any = part("signal")
+
+
+@word
+class correlation(SignalMeasure):
+    """Pearson's correlation of one unit with a signal, over all steps together; signed."""
+
+    centre = 0.0
+    of_one = True
+
+
+@word
+class auroc(SignalMeasure):
+    """Area under the ROC curve of one unit as a detector of a yes/no signal."""
+
+    centre = 0.5
+    of_one = True
+
+
+@word
+class auprc(SignalMeasure):
+    """Average precision of one unit as a detector of a yes/no signal."""
+
+    of_one = True
+
+
+@word
+class f1(SignalMeasure):
+    """F1 of "the unit lies above ``above``" as a detector of a yes/no signal."""
+
+    above: float = number(default=0.0, kw_only=True)
+    of_one = True
+
+
+@word
+class r2(SignalMeasure):
+    """Share of a signal's variance that a linear fit on the units explains, on held-out sequences."""
+
+
+@word
+class probe(UnitMeasure):
+    """Held-out accuracy of a linear SVM that reads labels from the units."""
+
+    labels: Any = part("signal", "symbol")
+
+
+@word
+class mean(UnitMeasure):
+    """Mean value over units and steps."""
+
+    centre = 0.0
+
+
+@word
+class spread(UnitMeasure):
+    """Standard deviation of one unit over steps; ``relative`` divides by the size of its mean."""
+
+    relative: bool = flag(default=False, kw_only=True)
+    of_one = True
+
+
+@word
+class saturation(UnitMeasure):
+    """Share of values whose size is at most ``low`` or at least ``high``.
+
+    ``relative`` first divides each unit by its own largest size.
+    """
+
+    low: float = number(default=0.1, kw_only=True)
+    high: float = number(default=0.9, kw_only=True)
+    relative: bool = flag(default=False, kw_only=True)
+
+    def check(self) -> None:
+        super().check()
+        if not 0 <= self.low < self.high:
+            raise SpecError(f"saturation(low={self.low:g}, high={self.high:g}): expected 0 <= low < high")
+
+
+@word
+class contribution(Measure):
+    """What a unit adds to the read-out of a token at a moment: its value times the read-out weight."""
+
+    what: Any = part("symbol", "signal")
+    at: Moment | str = part("moment", kw_only=True)
+
+
+@word
+class size(Measure):
+    """How many units there are in a set."""
+
+    units: Units = part("units")
+
+
+@word
+class overlap(Measure):
+    """Size of the intersection of two sets over the size of the smaller one."""
+
+    units: Units = part("units")
+    other: Units = part("units")
+
+
+@word
+class peak(Moment):
+    """The step at which one unit is largest."""
+
+    units: Units = part("units")
+    where: Any = part("signal", default=None, kw_only=True)
+    foresees = True
+
+
+@word
+class share(Measure):
+    """Share of sequences in which ``on`` holds at a moment, e.g. at the peak of a unit."""
+
+    moment: Moment | str = part("moment")
+    on: Any = part("signal", kw_only=True)
+    among: Any = part("signal", default=None, kw_only=True)
+    under: Intervention | None = part("intervention", default=None, kw_only=True)
+
+
+# Of behaviour.
+
+
+@word
+class Behaviour(Measure):
+    """A measure of what the network puts out, over the sequences in which ``among`` ever holds.
+
+    ``network`` names another recipe, taken at the same seeds.
+    """
+
+    among: Any = part("signal", default=None, kw_only=True)
+    under: Intervention | None = part("intervention", default=None, kw_only=True)
+    network: str | None = text(default=None, kw_only=True)
+    generates: ClassVar[bool] = True
+
+    def check(self) -> None:
+        if self.generates and self.under is not None:
+            refuse_foresight(self, self.under)
+
+
+@word
+class exact_match(Behaviour):
+    """Share of prompts that the network completes exactly."""
+
+
+@word
+class length(Behaviour):
+    """Number of characters generated before the end; of one character only, where it is given."""
+
+    what: Any = part("signal", default=None)
+
+
+@word
+class count(Behaviour):
+    """How often a character or signal occurs in the generated text."""
+
+    what: Any = part("signal", "symbol")
+
+
+@word
+class step_of(Behaviour):
+    """The step at which a token is first generated."""
+
+    what: Any = part("symbol", "signal")
+
+
+@word
+class emits(Behaviour):
+    """Share of sequences in which a token is generated at a moment."""
+
+    what: Any = part("symbol", "signal")
+    at: Moment | str = part("moment", kw_only=True)
+
+
+@word
+class probability(Behaviour):
+    """Mean probability of a token at a moment."""
+
+    what: Any = part("symbol", "signal")
+    at: Moment | str = part("moment", kw_only=True)
+    generates = False
+
+
+@word
+class cross_entropy(Behaviour):
+    """Mean negative log probability of the next character, in nats, teacher-forced."""
+
+    generates = False
+
+
+@word
+class perplexity(Behaviour):
+    """Exponential of the cross-entropy."""
+
+    generates = False
+
+
+@word
+class measured(Measure):
+    """A measure that the task registers under this name: one number per network."""
+
+    name: str = text()
+
+
+def refuse_foresight(measure: Expression, under: Intervention) -> None:
+    """Raise SpecError where an edit of a generating run would need to know what comes later."""
+    edits = under.edits if isinstance(under, Together) else (under,)
+    moments = [edit.at for edit in edits if getattr(edit, "at", None) is not None]  # type: ignore[attr-defined]
+    for inner in (inner for moment in moments for inner in moment.walk()):
+        if getattr(inner, "foresees", False):
+            raise SpecError(
+                f"{measure}: {inner} is decided by later steps, which a run that generates does not have yet"
+            )
+
+
+# Differences.
+
+
+@word
+class Gap(Measure, word="measure -"):
+    """One measure minus another, on the same sequences."""
+
+    left: Measure = part("measure")
+    right: Measure = part("measure")
+
+    @property
+    def infix(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.left)} - {enclosed(self.right)}"
+
+
+@word
+class Difference(Measure):
+    """What an intervention does to a measure."""
+
+    measure: Any = part("measure")
+    under: Intervention = part("intervention", kw_only=True)
+
+    def check(self) -> None:
+        if getattr(self.measure, "under", None) is not None:
+            raise SpecError(f"{self}: the difference takes under=; its inner measure must not")
+        if "under" not in {f.name for f in fields(self.measure)}:
+            raise SpecError(f"{self.word}({self.measure}): this measure cannot be taken under an intervention")
+        if getattr(self.measure, "generates", False):
+            refuse_foresight(self, self.under)
+
+
+@word
+class change(Difference):
+    """Edited over clean, minus one."""
+
+
+@word
+class shift(Difference):
+    """Edited minus clean."""
+
+
+@word
+class moves(Difference):
+    """Share of sequences in which the edit moves the measure by exactly ``by``."""
+
+    by: float = number(kw_only=True)
+
+    def check(self) -> None:
+        super().check()
+        if not getattr(self.measure, "generates", False):
+            raise SpecError(f"moves({self.measure}): expected a number per generated sequence, e.g. length('b')")
+
+
+# Over seeds.
+
+
+@word
+class OverSeeds(Measure):
+    """A number about the networks of a recipe together."""
+
+
+@word
+class share_of_seeds(OverSeeds):
+    """Share of the learnt networks in which a claim is supported."""
+
+    claim: Claim = part("claim")
+
+
+@word
+class median_over_seeds(OverSeeds):
+    """Median of a measure over the learnt networks."""
+
+    measure: Any = part("measure")

@@ -1,0 +1,334 @@
+"""Signals, symbols and moments: what a sequence says, without asking any network."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from neuronspec.errors import SpecError
+from neuronspec.language.expression import Expression, enclosed, number, part, shorthand, shown, text, word
+
+
+class Signal(Expression):
+    """A value per step, from the sequence alone: yes/no (1 or 0) or a number."""
+
+    kinds = frozenset({"signal"})
+    yes_no: ClassVar[bool] = True
+    foresees: ClassVar[bool] = False
+    """Whether the value at a step depends on later steps."""
+
+    def __and__(self, other: Signal) -> Signal:
+        return And(self, other)
+
+    def __or__(self, other: Signal) -> Signal:
+        return Or(self, other)
+
+    def __invert__(self) -> Signal:
+        return Not(self)
+
+    def __add__(self, other: Signal) -> Signal:
+        return Plus(self, other)
+
+    def __sub__(self, other: Signal) -> Signal:
+        return Minus(self, other)
+
+    def __ge__(self, value: float) -> Signal:
+        return AtLeast(self, value)
+
+    def __le__(self, value: float) -> Signal:
+        return AtMost(self, value)
+
+    def equals(self, value: float) -> Signal:
+        """Hold where this signal is exactly ``value`` (``==`` compares expressions, not values)."""
+        return Equals(self, value)
+
+
+@word
+class char(Signal):
+    """Hold where the sequence has this character (or this token of the task's alphabet)."""
+
+    symbol: str = text()
+
+
+@word
+class one_of(Signal):
+    """Hold where the sequence has any of these characters."""
+
+    symbols: str = text()
+
+
+@word
+class regex(Signal):
+    """Hold at every step inside a match of ``pattern`` (Python's ``re``) over the text."""
+
+    pattern: str = text()
+    foresees = True
+
+    def check(self) -> None:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise SpecError(f"regex(pattern={self.pattern!r}): {error}") from None
+
+
+@word
+class inside(Signal):
+    """Hold between an opening and a closing mark, both left out; ``close`` is ``open`` unless given."""
+
+    open: str = text()
+    close: str | None = text(default=None)
+
+
+@word
+class depth(Signal):
+    """How many pairs of ``open`` and ``close`` are open after this step."""
+
+    open: str = text()
+    close: str = text()
+    yes_no = False
+
+
+@word
+class count_of(Signal):
+    """How often ``signal`` has held up to this step, this one included."""
+
+    signal: Signal | str = part("signal")
+    yes_no = False
+
+
+@word
+class remaining(Signal):
+    """How often ``signal`` will still hold after this step."""
+
+    signal: Signal | str = part("signal")
+    yes_no = False
+    foresees = True
+
+
+@word
+class position(Signal):
+    """The step, counted from 0."""
+
+    yes_no = False
+
+
+@word
+class since(Signal):
+    """Steps since ``signal`` last held (0 where it holds); undefined before its first time."""
+
+    signal: Signal | str = part("signal")
+    yes_no = False
+
+
+@word
+class upcoming(Signal):
+    """The value of ``signal`` at the next step; undefined at the last."""
+
+    signal: Signal | str = part("signal")
+    foresees = True
+
+
+@word
+class steps_to(Signal):
+    """Steps until ``moment`` (0 there, negative after it)."""
+
+    moment: Moment | str = part("moment")
+    yes_no = False
+    foresees = True
+
+
+@word
+class label(Signal):
+    """A value per step that the task provides under this name."""
+
+    name: str = text()
+    yes_no = False
+    foresees = True
+
+
+@word
+class before(Signal):
+    """Hold at the steps before ``moment``, which is left out."""
+
+    moment: Moment | str = part("moment")
+
+
+@word
+class after(Signal):
+    """Hold at the steps after ``moment``, which is left out."""
+
+    moment: Moment | str = part("moment")
+
+
+# What the operators build.
+
+
+@word
+class _Pair(Signal):
+    left: Signal = part("signal")
+    right: Signal = part("signal")
+
+    @property
+    def infix(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.left)} {self.word} {enclosed(self.right)}"
+
+
+class _YesNoPair(_Pair):
+    def check(self) -> None:
+        for side in (self.left, self.right):
+            _want_yes_no(side, self.word)
+
+
+class And(_YesNoPair, word="&"):
+    """Both hold."""
+
+
+class Or(_YesNoPair, word="|"):
+    """At least one holds."""
+
+
+class Plus(_Pair, word="+"):
+    """The sum."""
+
+    yes_no = False
+
+
+class Minus(_Pair, word="-"):
+    """The difference."""
+
+    yes_no = False
+
+
+@word
+class Not(Signal, word="~"):
+    """Does not hold."""
+
+    signal: Signal = part("signal")
+
+    def check(self) -> None:
+        _want_yes_no(self.signal, "~")
+
+    def __repr__(self) -> str:
+        return f"~{enclosed(self.signal)}"
+
+
+@word
+class _Comparison(Signal):
+    signal: Signal = part("signal")
+    value: float = number()
+
+    @property
+    def infix(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.signal)} {self.word} {shown(self.value)}"
+
+
+class AtLeast(_Comparison, word=">="):
+    """Hold where the signal is at least the value."""
+
+
+class AtMost(_Comparison, word="<="):
+    """Hold where the signal is at most the value."""
+
+
+class Equals(_Comparison, word="equals"):
+    """Hold where the signal is exactly the value."""
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.signal)}.equals({shown(self.value)})"
+
+
+def _want_yes_no(signal: Signal, operator: str) -> None:
+    if not signal.yes_no:
+        raise SpecError(
+            f"{operator} wants signals that hold or not, and {signal} is a number; compare it, e.g. {signal} >= 1"
+        )
+
+
+# Symbols and moments.
+
+
+@word
+class symbol(Expression):
+    """A value per sequence that the task provides under this name."""
+
+    kinds = frozenset({"symbol"})
+    name: str = text()
+
+
+class Moment(Expression):
+    """One step per sequence; a sequence may lack it."""
+
+    kinds = frozenset({"moment"})
+    foresees: ClassVar[bool] = False
+
+    def __add__(self, steps: int) -> Moment:
+        return Shifted(self, steps)
+
+    def __sub__(self, steps: int) -> Moment:
+        if isinstance(steps, bool) or not isinstance(steps, int):
+            raise SpecError(f"{self} - {steps!r}: expected a whole number of steps")
+        return Shifted(self, -steps)
+
+
+@word
+class first(Moment):
+    """The first step at which ``signal`` holds."""
+
+    signal: Signal | str = part("signal")
+
+
+@word
+class last(Moment):
+    """The last step at which ``signal`` holds."""
+
+    signal: Signal | str = part("signal")
+    foresees = True
+
+
+@word
+class event(Moment):
+    """A step that the task provides under this name."""
+
+    name: str = text()
+
+
+@word
+class Start(Moment, word="start"):
+    """The first step."""
+
+    def __repr__(self) -> str:
+        return "start"
+
+
+@word
+class End(Moment, word="end"):
+    """The last step."""
+
+    foresees = True
+
+    def __repr__(self) -> str:
+        return "end"
+
+
+@word
+class Shifted(Moment, word="shifted"):
+    """So many steps after a moment (before it, where negative)."""
+
+    moment: Moment = part("moment")
+    steps: int = number(whole=True)
+
+    def __repr__(self) -> str:
+        return f"{self.moment} {'-' if self.steps < 0 else '+'} {abs(self.steps)}"
+
+
+start = Start()
+end = End()
+
+shorthand("signal", str, char)
+shorthand("moment", str, lambda symbol: first(char(symbol)))

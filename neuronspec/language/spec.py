@@ -1,0 +1,104 @@
+"""A spec: a recipe, its seeds, a source, and sentences each tied to a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from typing import Any
+
+from neuronspec.errors import SpecError
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression, number, text, word
+from neuronspec.language.measures import Gap, OverSeeds, UnitMeasure, measured, median_over_seeds, share_of_seeds
+from neuronspec.language.units import All, Best, Top
+
+
+def _read_seeds(value: Any, where: str) -> tuple[int, ...]:
+    """``20`` -> 0…19; a range or list of whole numbers as it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return tuple(range(value))
+    seeds = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if not seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in seeds):
+        raise SpecError(f"{where[:-2]}={value!r}): expected how many (20), or seeds of at least 0 (range(1000, 1010))")
+    if len(set(seeds)) < len(seeds):
+        raise SpecError(f"{where[:-2]}={value!r}): a seed occurs twice")
+    return seeds
+
+
+def _read_claims(value: Any, where: str) -> tuple[tuple[str, Claim], ...]:
+    if not isinstance(value, (Mapping, tuple)) or not value:
+        raise SpecError(f"{where[:-2]}={value!r}): expected a dict of sentences and claims")
+    pairs = tuple(value.items()) if isinstance(value, Mapping) else value
+    for sentence, claim in pairs:
+        _check_sentence(sentence)
+        if not isinstance(claim, Claim):
+            raise SpecError(f"claims[{sentence!r}] is {claim!r}, not a claim; {_how_to_claim(claim)}")
+        try:
+            _check_measure(claim.measure)
+        except SpecError as error:
+            raise SpecError(f"claims[{sentence!r}]: {error}") from None
+    return pairs
+
+
+def _how_to_claim(value: object) -> str:
+    if isinstance(value, bool):
+        return "== compares expressions, not values: bounds are written with >=, <= or .between(low, high)"
+    return "a claim is a measure with a bound, e.g. exact_match() >= 0.99"
+
+
+def _check_sentence(sentence: object) -> None:
+    if not isinstance(sentence, str) or not sentence.strip():
+        raise SpecError(f"claims[{sentence!r}]: a sentence is a string that is not empty")
+    for forbidden in ("::", "\n"):
+        if forbidden in sentence:
+            raise SpecError(f"claims[{sentence!r}]: a sentence holds no {forbidden!r} (it is part of the claim's id)")
+
+
+def _check_measure(measure: Expression) -> None:
+    """Raise SpecError for a measure that only makes sense elsewhere."""
+    for inner in _outside_picks(measure):
+        if isinstance(inner, UnitMeasure) and inner.of is None:
+            raise SpecError(f"{inner}: of which units? add of=")
+        if isinstance(inner, measured) and not isinstance(measure, measured | OverSeeds):
+            raise SpecError(f"{inner} stands alone, or within share_of_seeds or median_over_seeds")
+        if isinstance(inner, OverSeeds) and inner is not measure:
+            raise SpecError(f"{inner}: a word over seeds stands outermost")
+        if isinstance(inner, median_over_seeds | share_of_seeds) and isinstance(measure, Gap):
+            raise SpecError(f"{inner}: a word over seeds stands outermost")
+
+
+def _outside_picks(expression: Expression) -> Iterable[Expression]:
+    """``expression`` and all below it, but not the scores of picks, which leave ``of=`` out."""
+    yield expression
+    if not isinstance(expression, Best | All | Top):
+        for inner in expression.parts():
+            yield from _outside_picks(inner)
+
+
+@word
+class Spec(Expression, word="Spec"):
+    """What someone believes about the networks of one recipe.
+
+    Args:
+        recipe: the networks, ``"task/recipe"``; ``"counting/lstm@full"`` at the source's size.
+        claims: sentences and what each claims.
+        seeds: how many networks (seeds 0, 1, …), or which seeds.
+        says: the finding in one sentence.
+        source: where the finding comes from.
+        replication: the share of learnt networks that must agree on a verdict.
+
+    Raises:
+        SpecError: naming the sentence and the value that has no meaning.
+    """
+
+    kinds = frozenset({"spec"})
+    recipe: str = text()
+    claims: Any = field(metadata={"read": _read_claims}, kw_only=True)
+    seeds: Any = field(default=(0, 1, 2), metadata={"read": _read_seeds}, kw_only=True)
+    says: str = text(default="", kw_only=True)
+    source: str = text(default="", kw_only=True)
+    replication: float = number(default=0.8, low=0, high=1, kw_only=True)
+
+    def check(self) -> None:
+        if self.recipe.count("/") != 1:
+            raise SpecError(f"Spec(recipe={self.recipe!r}): expected 'task/recipe', e.g. 'counting/lstm'")

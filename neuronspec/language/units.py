@@ -1,0 +1,293 @@
+"""Sites, and ways to name or pick units of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from neuronspec.errors import SpecError, did_you_mean
+from neuronspec.language.expression import Expression, enclosed, number, part, text, word
+
+SITES = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidate", "update_gate", "reset_gate")
+SIGNED = ("hidden", "cell", "candidate")
+"""Sites whose values share the sign of a unit; a gate is open or closed, whichever way its unit points."""
+
+
+class Units(Expression):
+    """Some units of one site, each with a sign."""
+
+    kinds = frozenset({"units"})
+
+    @property
+    def is_one(self) -> bool:
+        """Whether this is one unit (or, with ``each``, one at a time) in every network."""
+        return False
+
+    def __or__(self, other: Units) -> Units:
+        return Union(self, other)
+
+    def __and__(self, other: Units) -> Units:
+        return Intersection(self, other)
+
+    def __sub__(self, other: Units) -> Units:
+        return Without(self, other)
+
+    def on(self, site: Site) -> Units:
+        """Return the units of the same index at another site of the same layer.
+
+        They keep their sign on hidden, cell and candidate; a gate has none.
+        """
+        return On(self, site)
+
+    def integrated_gradients(
+        self, outcome: Expression, *, at: Any, keep: float, baseline: str = "contrast"
+    ) -> IntegratedGradients:
+        """Keep those units whose state at ``at`` carries most of ``outcome`` (a share of the site, or a number)."""
+        return IntegratedGradients(self, outcome, at=at, keep=keep, baseline=baseline)
+
+
+@word
+class Site(Units, word="site"):
+    """A place in a recurrent layer that has one value per unit and step; as units, all of them."""
+
+    kinds = frozenset({"site", "units"})
+    name: str = text()
+    layer_number: int | None = number(default=None, whole=True, low=0, kw_only=True)
+    part: str | None = text(default=None, kw_only=True)
+    __iter__ = None
+    __contains__ = None
+
+    def check(self) -> None:
+        if self.name not in SITES:
+            raise SpecError(f"site {self.name!r} does not exist{did_you_mean(self.name, SITES)}")
+
+    def __repr__(self) -> str:
+        prefix = f"{self.part}." if self.part else ""
+        suffix = "" if self.layer_number is None else f".layer({self.layer_number})"
+        return f"{prefix}{self.name}{suffix}"
+
+    def layer(self, number: int) -> Site:
+        """Return this site of layer ``number``, counted from 0."""
+        return replace(self, layer_number=number)
+
+    def __getitem__(self, index: int) -> Unit:
+        return Unit(self, index)
+
+    def best(self, score: Expression, n: int = 1) -> Units:
+        """Pick the ``n`` units that score highest on the discovery split, oriented so that the score is positive."""
+        return Best(self, score, n)
+
+    def all(self, score: Expression) -> Units:
+        """Pick every unit whose score meets the bound on the discovery split, oriented."""
+        return All(self, score)
+
+    def svm_rfe(self, labels: Expression | str, *, where: Any = None, keep: float) -> Units:
+        """Pick the units that a linear SVM keeps when the weakest are left out one by one."""
+        return SvmRfe(self, labels, where=where, keep=keep)
+
+    def top(self, score: Expression, *, keep: float) -> Units:
+        """Pick the units with the largest ``contribution`` (a share of the site, or a number)."""
+        return Top(self, score, keep=keep)
+
+
+hidden = Site("hidden")
+cell = Site("cell")
+input_gate = Site("input_gate")
+forget_gate = Site("forget_gate")
+output_gate = Site("output_gate")
+candidate = Site("candidate")
+update_gate = Site("update_gate")
+reset_gate = Site("reset_gate")
+
+
+class Part:
+    """The encoder or the decoder of a network that has both; its attributes are its sites."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, site: str) -> Site:
+        if site not in SITES:
+            raise AttributeError(f"{self._name} has no site {site!r}{did_you_mean(site, SITES)}")
+        return Site(site, part=self._name)
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+encoder = Part("encoder")
+decoder = Part("decoder")
+
+
+@word
+class Unit(Units, word="unit"):
+    """One unit, named by its index; ``-unit`` points the other way."""
+
+    site: Site = part("site")
+    index: int = number(whole=True, low=0)
+    sign: int = number(default=1, whole=True, low=-1, high=1, kw_only=True)
+
+    @property
+    def is_one(self) -> bool:
+        return True
+
+    @property
+    def infix(self) -> bool:
+        return self.sign < 0
+
+    def __neg__(self) -> Unit:
+        return replace(self, sign=-self.sign)
+
+    def __repr__(self) -> str:
+        return f"{'-' if self.sign < 0 else ''}{self.site}[{self.index}]"
+
+
+@word
+class Picked(Units):
+    """Units that are found anew in every network; abstract."""
+
+    site: Site = part("site")
+    method: ClassVar[str]
+
+    def __repr__(self) -> str:
+        return f"{self.site}.{super().__repr__().replace(f'{self.site!r}, ', '', 1)}"
+
+
+@word
+class Best(Picked, word="best"):
+    """The ``n`` units that score highest."""
+
+    score: Expression = part("measure")
+    n: int = number(default=1, whole=True, low=1)
+
+    @property
+    def is_one(self) -> bool:
+        return self.n == 1
+
+    def check(self) -> None:
+        _want_open_score(self.score, "best")
+
+
+@word
+class All(Picked, word="all"):
+    """Every unit whose score meets a bound."""
+
+    score: Expression = part("claim")
+
+    def check(self) -> None:
+        _want_open_score(next(self.score.parts()), "all")
+
+
+@word
+class SvmRfe(Picked, word="svm_rfe"):
+    """The units that a linear SVM keeps under recursive feature elimination."""
+
+    labels: Expression | str = part("signal", "symbol")
+    where: Expression | None = part("signal", default=None, kw_only=True)
+    keep: float = number(low=0, kw_only=True)
+
+
+@word
+class Top(Picked, word="top"):
+    """The units with the largest contribution."""
+
+    score: Expression = part("measure")
+    keep: float = number(low=0, kw_only=True)
+
+
+@word
+class IntegratedGradients(Units, word="integrated_gradients"):
+    """Of some units, those with the largest integrated gradient of an outcome."""
+
+    units: Units = part("units")
+    outcome: Expression = part("measure")
+    at: Expression = part("moment", kw_only=True)
+    keep: float = number(low=0, kw_only=True)
+    baseline: str = text(default="contrast", kw_only=True)
+
+    def __repr__(self) -> str:
+        rest = super().__repr__().replace(f"{self.units!r}, ", "", 1)
+        return f"{enclosed(self.units)}.{rest}"
+
+
+@word
+class On(Units, word="on"):
+    """The units of the same index at another site."""
+
+    units: Units = part("units")
+    site: Site = part("site")
+
+    @property
+    def is_one(self) -> bool:
+        return self.units.is_one
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.units)}.on({self.site})"
+
+
+@word
+class _Pair(Units):
+    left: Units = part("units")
+    right: Units = part("units")
+
+    @property
+    def infix(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.left)} {self.word.removeprefix('units ')} {enclosed(self.right)}"
+
+
+class Union(_Pair, word="units |"):
+    """Units in either set."""
+
+
+class Intersection(_Pair, word="units &"):
+    """Units in both sets."""
+
+
+class Without(_Pair, word="units -"):
+    """Units of the left set that are not in the right one."""
+
+
+@word
+class others(Units):
+    """All units of the same site that are not among these."""
+
+    units: Units = part("units")
+
+
+@word
+class each(Units):
+    """These units one by one: a measure of one unit takes the worst of them."""
+
+    units: Units = part("units")
+
+    @property
+    def is_one(self) -> bool:
+        return True
+
+
+@word
+class increments(Units):
+    """How far each unit moved since the step before; measured, never edited."""
+
+    units: Units = part("units")
+
+    @property
+    def is_one(self) -> bool:
+        return self.units.is_one
+
+
+@word
+class quantile(Expression):
+    """The ``q``-quantile of the values the edited unit has in the clean run, over the steps where ``where`` holds."""
+
+    kinds = frozenset({"value"})
+    q: float = number(low=0, high=1)
+    where: Expression | None = part("signal", default=None, kw_only=True)
+
+
+def _want_open_score(score: Expression, method: str) -> None:
+    if getattr(score, "of", None) is not None:
+        raise SpecError(f"{method}({score}): a score is measured on every unit of the site; leave of= out")

@@ -1,0 +1,188 @@
+"""Wrong words fail where they are written; the text is the product."""
+
+import pytest
+
+import neuronspec as ns
+from neuronspec.errors import SpecError
+from neuronspec.language.units import Site
+
+TALLY = ns.count_of("a") - ns.count_of("b")
+X = ns.char("X")
+
+
+def spec(claims, **options):
+    return ns.Spec("counting/lstm", claims=claims, **options)
+
+
+WRONG = {
+    # coercion
+    "a number for a signal": (
+        lambda: ns.correlation(3),
+        "correlation(signal=3): expected a signal (a value per step), e.g. char('a')",
+    ),
+    "an empty string": (lambda: ns.char(""), "char(symbol=''): expected a string that is not empty"),
+    "a signal where a moment is due": (
+        lambda: ns.delay(ns.cell[1], 1, at=X),
+        "delay(at=char('X')): expected a moment (one step per sequence), e.g. first('X'); "
+        "a signal can hold at many steps: write first(char('X')) or last(char('X'))",
+    ),
+    "half a step": (lambda: ns.delay(ns.cell[1], 1.5, at="X"), "delay(steps=1.5): expected a whole number"),
+    "half a step back": (lambda: ns.first("X") - 0.5, "first(char('X')) - 0.5: expected a whole number of steps"),
+    "a unit below 0": (lambda: ns.cell[-1], "unit(index=-1): expected a whole number of at least 0"),
+    "a layer below 0": (lambda: ns.cell.layer(-1), "site(layer_number=-1): expected a whole number of at least 0"),
+    "an unknown site": (
+        lambda: Site("cel"),
+        "site 'cel' does not exist; did you mean 'cell'?",
+    ),
+    "a pattern that is none": (
+        lambda: ns.regex("(a"),
+        "regex(pattern='(a'): missing ), unterminated subpattern at position 0",
+    ),
+    "not of a number": (
+        lambda: ~ns.position(),
+        "~ wants signals that hold or not, and position() is a number; compare it, e.g. position() >= 1",
+    ),
+    "a quantile beyond 1": (lambda: ns.quantile(5), "quantile(q=5): expected a finite number from 0 to 1"),
+    "NaN as a bound": (
+        lambda: ns.exact_match() >= float("nan"),
+        "claim(low=nan): expected a finite number",
+    ),
+    # units
+    "a score with units": (
+        lambda: ns.cell.best(ns.correlation(TALLY, of=ns.cell[0])),
+        "best(correlation(count_of(char('a')) - count_of(char('b')), of=cell[0])): "
+        "a score is measured on every unit of the site; leave of= out",
+    ),
+    "one-unit measure of several": (
+        lambda: ns.correlation(X, of=ns.cell.best(ns.correlation(X), n=2)),
+        "correlation(of=cell.best(correlation(char('X')), 2)): a measure of one unit; "
+        "pick one with .best(...), or take the worst of several with each(...)",
+    ),
+    # interventions
+    "a clamp upside down": (
+        lambda: ns.clamp(ns.cell[0], low=1, high=0, at="X"),
+        "clamp(low=1, high=0): low lies above high",
+    ),
+    "a clamp without bounds": (lambda: ns.clamp(ns.cell[0], at="X"), "clamp(cell[0]): give low=, high= or both"),
+    "an edit of increments": (
+        lambda: ns.zero(ns.increments(ns.cell[0]), at="X"),
+        "zero(increments(cell[0])): increments are measured, never edited",
+    ),
+    "an edit that foresees": (
+        lambda: ns.length("b", under=ns.zero(ns.cell[0], at=ns.last("b"))),
+        "length(char('b'), under=zero(cell[0], at=last(char('b')))): last(char('b')) is decided by later steps, "
+        "which a run that generates does not have yet",
+    ),
+    # differences
+    "a difference of an edited measure": (
+        lambda: ns.shift(ns.length(under=ns.zero(ns.cell[0], at="X")), under=ns.zero(ns.cell[1], at="X")),
+        "shift(length(under=zero(cell[0], at=first(char('X')))), under=zero(cell[1], at=first(char('X')))): "
+        "the difference takes under=; its inner measure must not",
+    ),
+    "a difference of a size": (
+        lambda: ns.change(ns.size(ns.cell), under=ns.zero(ns.cell[1], at="X")),
+        "change(size(cell)): this measure cannot be taken under an intervention",
+    ),
+    "moves of a mean": (
+        lambda: ns.moves(ns.mean(of=ns.cell), by=1, under=ns.zero(ns.cell[1], at="X")),
+        "moves(mean(of=cell)): expected a number per generated sequence, e.g. length('b')",
+    ),
+    # claims
+    "two bounds in a row": (
+        lambda: 0.1 <= ns.exact_match() <= 0.9,
+        "exact_match() >= 0.1 has no truth value: nothing has been measured yet. "
+        "Write a <= measure <= b as measure.between(a, b), and joined claims as two sentences",
+    ),
+    "a strict bound": (
+        lambda: ns.exact_match() > 0.5,
+        "exact_match() > 0.5: bounds are written with >=, <= or .between(low, high)",
+    ),
+    "the truth of a measure": (
+        lambda: bool(ns.exact_match()),
+        "exact_match() has no truth value: it is data, and nothing has been measured yet",
+    ),
+    "a range upside down": (
+        lambda: ns.exact_match().between(1, 0),
+        "exact_match().between(1, 0): low lies above high",
+    ),
+    "refuted of a measure": (
+        lambda: ns.refuted(ns.exact_match()),
+        "refuted(exact_match()): expected a claim, e.g. exact_match() >= 0.99",
+    ),
+    "a rival of a behaviour": (
+        lambda: (ns.exact_match() >= 1).against(ns.position()),
+        "exact_match(): a rival takes the place of a measure's signal, and this one has none",
+    ),
+    # specs
+    "equals": (
+        lambda: spec({"it works": ns.exact_match() == 1}),
+        "claims['it works'] is False, not a claim; "
+        "== compares expressions, not values: bounds are written with >=, <= or .between(low, high)",
+    ),
+    "a measure without a bound": (
+        lambda: spec({"it works": ns.exact_match()}),
+        "claims['it works'] is exact_match(), not a claim; "
+        "a claim is a measure with a bound, e.g. exact_match() >= 0.99",
+    ),
+    "a sentence with colons": (
+        lambda: spec({"a::b": ns.exact_match() >= 1}),
+        "claims['a::b']: a sentence holds no '::' (it is part of the claim's id)",
+    ),
+    "a sentence of two lines": (
+        lambda: spec({"a\nb": ns.exact_match() >= 1}),
+        "claims['a\\nb']: a sentence holds no '\\n' (it is part of the claim's id)",
+    ),
+    "an empty sentence": (
+        lambda: spec({" ": ns.exact_match() >= 1}),
+        "claims[' ']: a sentence is a string that is not empty",
+    ),
+    "no claims": (lambda: spec({}), "Spec(claims={}): expected a dict of sentences and claims"),
+    "no seeds": (
+        lambda: spec({"a": ns.exact_match() >= 1}, seeds=0),
+        "Spec(seeds=0): expected how many (20), or seeds of at least 0 (range(1000, 1010))",
+    ),
+    "a seed below 0": (
+        lambda: spec({"a": ns.exact_match() >= 1}, seeds=[-1]),
+        "Spec(seeds=[-1]): expected how many (20), or seeds of at least 0 (range(1000, 1010))",
+    ),
+    "a seed twice": (
+        lambda: spec({"a": ns.exact_match() >= 1}, seeds=[1, 1]),
+        "Spec(seeds=[1, 1]): a seed occurs twice",
+    ),
+    "a recipe without a task": (
+        lambda: ns.Spec("lstm", claims={"a": ns.exact_match() >= 1}),
+        "Spec(recipe='lstm'): expected 'task/recipe', e.g. 'counting/lstm'",
+    ),
+    "a measure of no units": (
+        lambda: spec({"a": ns.mean() >= 1}),
+        "claims['a']: mean(): of which units? add of=",
+    ),
+    "a word over seeds inside": (
+        lambda: spec({"a": ns.median_over_seeds(ns.exact_match()) - ns.exact_match() >= 1}),
+        "claims['a']: median_over_seeds(exact_match()): a word over seeds stands outermost",
+    ),
+    "a task's measure inside": (
+        lambda: spec({"a": ns.measured("x") - ns.exact_match() >= 1}),
+        "claims['a']: measured('x') stands alone, or within share_of_seeds or median_over_seeds",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_words_are_refused_with_this_text(case):
+    write, message = WRONG[case]
+    with pytest.raises(SpecError) as error:
+        write()
+    assert str(error.value) == message
+
+
+def test_sites_are_not_iterable():
+    with pytest.raises(TypeError, match="not iterable"):
+        list(ns.cell)
+    with pytest.raises(TypeError, match="not a container|not iterable"):
+        assert 3 in ns.cell
+
+
+def test_a_part_has_sites_only():
+    with pytest.raises(AttributeError, match="decoder has no site 'hiden'; did you mean 'hidden'?"):
+        ns.decoder.hiden  # noqa: B018
