@@ -1,5 +1,9 @@
-"""The shapes and types in signatures are checked at run time, in tests only."""
+"""The shapes and types in signatures are checked at run time, in tests only; each worker computes on one thread."""
 
+import torch
 from jaxtyping import install_import_hook
 
-install_import_hook(["neuronspec.engine", "neuronspec.networks"], "beartype.beartype")
+CHECKED = ["engine", "networks.recurrent", "networks.models", "networks.training", "networks.store"]
+install_import_hook([f"neuronspec.{module}" for module in CHECKED], "beartype.beartype")
+
+torch.set_num_threads(1)  # two workers with two threads each would wait for one another

@@ -1,0 +1,175 @@
+"""Train once, load ever after.
+
+A network is two files: ``seed-7.safetensors`` and its card ``seed-7.json``, in a folder named after the recipe and
+a key of all that decides the weights. The card is written last and holds a checksum of the weights: a network
+without a card that fits is not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from filelock import FileLock
+from safetensors.torch import load, save
+from torch import Tensor
+
+from neuronspec.errors import StoreError
+from neuronspec.files import write_atomically
+from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.training import TRAINING, Trained, block_of, train_block
+
+CARD_SCHEMA = 1
+
+
+class SetAside(UserWarning):
+    """A file in the store was not what it should be; it was renamed, and the network is trained again."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where the networks of one recipe stand in the store, and what they are made from."""
+
+    folder: Path
+    name: str
+    recipe: Recipe
+    vocabulary: str
+    corpus_hash: str
+
+    @classmethod
+    def of(cls, store: Path, name: str, task: Task, recipe: Recipe) -> Shelf:
+        """Return the shelf of a recipe; ``name`` is its full name, e.g. ``counting/lstm``."""
+        corpus_hash = task.corpus_hash()
+        facts = {"recipe": recipe.facts(), "vocabulary": task.vocabulary, "corpus": corpus_hash, "training": TRAINING}
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+        folder = store / "networks" / f"{name.replace('/', '-').replace('@', '-')}-{key}"
+        return cls(folder, name, recipe, task.vocabulary, corpus_hash)
+
+    def weights_file(self, seed: int) -> Path:
+        return self.folder / f"seed-{seed}.safetensors"
+
+    def card_file(self, seed: int) -> Path:
+        return self.folder / f"seed-{seed}.json"
+
+    def load(self, seed: int) -> dict[str, Tensor] | None:
+        """Return the weights of a seed, or None where there are none.
+
+        A file that is cut short, foreign or of the wrong shape is set aside with a warning (``SetAside``).
+        """
+        if not self.card_file(seed).exists():
+            return None
+        try:
+            return self._read(seed)
+        except (StoreError, OSError, safetensors.SafetensorError) as error:
+            self._set_aside(seed, error)
+            return None
+
+    def _read(self, seed: int) -> dict[str, Tensor]:
+        card = self._read_card(seed)
+        data = self.weights_file(seed).read_bytes()
+        if (card.get("schema"), card.get("seed")) != (CARD_SCHEMA, seed):
+            raise StoreError(f"its card is for schema {card.get('schema')!r}, seed {card.get('seed')!r}")
+        if hashlib.sha256(data).hexdigest() != card.get("sha256"):
+            raise StoreError("the weights are not those that its card describes")
+        weights = load(data)
+        shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+        expected = {n: tuple(p.shape) for n, p in LanguageModel(self.recipe, len(self.vocabulary)).named_parameters()}
+        if shapes != expected:
+            raise StoreError("the weights do not have the recipe's shapes")
+        return weights
+
+    def _read_card(self, seed: int) -> dict[str, Any]:
+        try:
+            card = json.loads(self.card_file(seed).read_text("utf-8"))
+        except ValueError:  # of JSON and of UTF-8
+            raise StoreError("its card is cut short, or no JSON") from None
+        if not isinstance(card, dict):
+            raise StoreError("its card is no JSON object")
+        return card
+
+    def _set_aside(self, seed: int, error: Exception) -> None:
+        aside = [file for file in (self.card_file(seed), self.weights_file(seed)) if file.exists()]
+        try:
+            for file in aside:
+                file.rename(file.with_name(file.name + ".set-aside"))
+        except OSError as unwritable:
+            raise StoreError(f"{self.card_file(seed)} cannot be read ({error}) nor set aside ({unwritable})") from error
+        names = " and ".join(file.name for file in aside)
+        warnings.warn(
+            f"{self.name} seed {seed}: {error}; {names} in {self.folder} set aside, the network is trained again",
+            SetAside,
+            stacklevel=3,
+        )
+
+    def save(self, trained: Trained) -> None:
+        """Write weights, then card, each whole or not at all."""
+        data = save({name: tensor.contiguous() for name, tensor in trained.weights.items()})
+        card = {
+            "schema": CARD_SCHEMA,
+            "network": self.name,
+            "seed": trained.seed,
+            "recipe": self.recipe.facts(),
+            "vocabulary": self.vocabulary,
+            "corpus": self.corpus_hash,
+            "training": TRAINING,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+            "curve": trained.curve,
+        }
+        write_atomically(self.weights_file(trained.seed), data)
+        write_atomically(self.card_file(trained.seed), json.dumps(card, indent=1).encode())
+
+    def check_writable(self) -> None:
+        """Raise StoreError, before any time is spent, where a trained network could not be kept."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / ".writable", b"")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {self.folder}: {error.strerror}; "
+                "what is trained would be lost. Free the disk, change the rights, or name another folder with --store"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Homeless:
+    """Weights, by seed, of trained networks that could not be written to the store, and why."""
+
+    weights: dict[int, dict[str, Tensor]]
+    reason: str = ""
+
+
+def train_missing(
+    shelf: Shelf, corpus: Sequence[Example], seeds: Sequence[int], progress: Callable[[int], None] = lambda step: None
+) -> Homeless:
+    """Train the block that holds ``seeds`` unless its networks are stored, and store it.
+
+    A second process that wants the same block waits, and then finds it.
+    """
+    block = block_of(seeds[0], shelf.recipe)
+    with FileLock(shelf.folder / f"block-{block.start}.lock"):
+        missing = [seed for seed in block if shelf.load(seed) is None]
+        if not set(missing) & set(seeds):
+            return Homeless({})
+        trained = train_block(shelf.recipe, corpus, shelf.vocabulary, block, progress)
+        return _keep(shelf, [network for network in trained if network.seed in missing])
+
+
+def _keep(shelf: Shelf, networks: list[Trained]) -> Homeless:
+    homeless = Homeless({})
+    for network in networks:
+        try:
+            shelf.save(network)
+        except OSError as error:
+            kept = homeless.weights | {network.seed: network.weights}
+            homeless = Homeless(kept, error.strerror or str(error))
+    return homeless

@@ -1,0 +1,227 @@
+"""Tasks and recipes: what a network learns, and how it comes about. Loads no torch.
+
+A task file, ``tasks/NAME.py``, defines one ``task = Task(...)``; its name is the file's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from neuronspec.errors import TaskError, did_you_mean
+from neuronspec.language.claims import Claim
+
+KINDS = {
+    "rnn": ("hidden",),
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
+    "peephole_lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
+    "gru": ("reset_gate", "update_gate", "candidate", "hidden"),
+}
+"""The kinds of recurrent network, and the sites of each in the order in which a step computes them."""
+
+OPTIMISERS = ("adam", "rmsprop", "sgd")
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sequence, and what the task names in it.
+
+    Args:
+        text: the sequence, without the end symbol.
+        prompt: how many of its first symbols are given when the network is to complete it.
+        events: steps by name.
+        symbols: values of the whole sequence by name.
+        labels: values per step by name.
+    """
+
+    text: str
+    prompt: int = 1
+    events: Mapping[str, int] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a network made of an example's prompt: the completion that was due, and the one that came."""
+
+    prompt: str
+    due: str
+    came: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether the network completed the prompt and stopped as it should."""
+        return self.due == self.came
+
+
+@dataclass(frozen=True)
+class TaskMeasure:
+    """A measure of a task's own: one number from what a network generates on some examples."""
+
+    examples: Sequence[Example]
+    of: Callable[[Sequence[Generated]], float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is built and trained.
+
+    Args:
+        kind: one of ``rnn lstm peephole_lstm gru``.
+        units: units per layer.
+        layers: recurrent layers.
+        embedding: size of a learnt embedding; None feeds one-hot vectors.
+        optimiser: ``adam``, ``rmsprop`` or ``sgd``.
+        learning_rate: the rate at the start.
+        steps: training steps.
+        batch: sequences per step, drawn anew; None takes the whole training set each time.
+        clip: largest gradient norm, per network; None leaves gradients as they are.
+        schedule: ``cosine`` (down to ``final`` of the rate) or ``constant``.
+        block: how many consecutive seeds train together as one batched network.
+        full: the recipe at the size of the source, where the default is smaller.
+    """
+
+    kind: str
+    units: int
+    layers: int = 1
+    embedding: int | None = None
+    optimiser: str = "adam"
+    learning_rate: float = 0.01
+    steps: int = 1000
+    batch: int | None = None
+    clip: float | None = 1.0
+    schedule: str = "cosine"
+    final: float = 0.02
+    block: int = 10
+    full: Recipe | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("kind", self.kind, KINDS),
+            ("optimiser", self.optimiser, OPTIMISERS),
+            ("schedule", self.schedule, SCHEDULES),
+        ):
+            if value not in known:
+                raise TaskError(f"Recipe({name}={value!r}): unknown{did_you_mean(str(value), known)}")
+        for name in ("units", "layers", "embedding", "learning_rate", "steps", "batch", "clip", "block"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise TaskError(f"Recipe({name}={value!r}): expected more than 0")
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The sites that a network of this kind has."""
+        return KINDS[self.kind]
+
+    def facts(self) -> dict[str, object]:
+        """What decides the weights, as JSON data."""
+        facts = asdict(self)
+        del facts["full"]
+        return facts
+
+
+@dataclass(frozen=True)
+class Task:
+    """Generates sequences, and names what is in them.
+
+    Args:
+        alphabet: the symbols of its sequences.
+        recipes: recipes by name.
+        examples: all sequences there are, for a task small enough (a *census*): the network trains on them, and
+            units are picked and judged on them.
+        sample: draws one example from a ``random.Random``, for all other tasks; training, discovery and
+            verification draw from streams of their own.
+        size: how many examples of a sample are drawn for discovery, and for verification.
+        corpus_size: how many are drawn to train on.
+        end: symbol that closes every sequence; it is predicted, never read.
+        competence: the claim a network must meet to count as one that has learnt the task.
+        measures: measures of the task's own, by name.
+    """
+
+    alphabet: str
+    recipes: Mapping[str, Recipe]
+    competence: Claim
+    examples: Sequence[Example] | None = None
+    sample: Callable[[random.Random], Example] | None = None
+    size: int = 200
+    corpus_size: int = 2000
+    end: str = "$"
+    measures: Mapping[str, TaskMeasure] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.examples is None) == (self.sample is None):
+            raise TaskError("Task: give either examples= (a census) or sample= (a function that draws one)")
+        if self.examples is not None and not self.examples:
+            raise TaskError("Task(examples=[]): expected at least one example")
+        if len(self.end) != 1 or self.end in self.alphabet:
+            raise TaskError(f"Task(end={self.end!r}): expected one symbol that is not in alphabet={self.alphabet!r}")
+        if len(set(self.alphabet)) < len(self.alphabet) or not self.alphabet:
+            raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
+        if not isinstance(self.competence, Claim):
+            raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
+
+    @property
+    def vocabulary(self) -> str:
+        """All symbols, the end symbol last; a token is an index into it."""
+        return self.alphabet + self.end
+
+    @property
+    def census(self) -> bool:
+        """Whether the examples are all there are."""
+        return self.examples is not None
+
+    def draw(self, stream: str) -> tuple[Example, ...]:
+        """Return the examples of a stream (``"corpus"``, ``"discovery"`` or ``"verification"``), or the census."""
+        if self.examples is not None:
+            drawn = tuple(self.examples)
+        else:
+            rng = random.Random(f"{self.name} {stream}")
+            size = self.corpus_size if stream == "corpus" else self.size
+            drawn = tuple(self.sample(rng) for _ in range(size))  # type: ignore[misc]
+        for example in drawn:
+            self.check(example)
+        return drawn
+
+    def check(self, example: Example) -> None:
+        """Raise TaskError for an example that does not fit the task."""
+        if not example.text:
+            raise TaskError(f"task {self.name}: an example has an empty text")
+        for symbol in example.text:
+            if symbol not in self.alphabet:
+                raise TaskError(
+                    f"task {self.name}: {example.text!r} holds {symbol!r}, which is not in {self.alphabet!r}"
+                )
+        if not 0 < example.prompt <= len(example.text):
+            raise TaskError(f"task {self.name}: prompt={example.prompt} lies outside {example.text!r}")
+        for name, step in example.events.items():
+            if not 0 <= step < len(example.text):
+                raise TaskError(f"task {self.name}: event {name!r} at step {step} lies outside {example.text!r}")
+        for name, values in example.labels.items():
+            if len(values) != len(example.text):
+                raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
+
+    def corpus_hash(self) -> str:
+        """Return 16 hex digits that stand for what networks are trained on."""
+        texts = [example.text for example in self.draw("corpus")]
+        told = json.dumps([self.vocabulary, texts], ensure_ascii=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe of this name; ``name@full`` at the size of the source."""
+        base, _, size = name.partition("@")
+        if base not in self.recipes:
+            raise TaskError(f"task {self.name} has no recipe {base!r}{did_you_mean(base, self.recipes)}")
+        if size not in ("", "full"):
+            raise TaskError(f"recipe {name!r}: the only other size is {base + '@full'!r}")
+        recipe = self.recipes[base]
+        return recipe.full or recipe if size else recipe
+
+    def named(self, name: str) -> Task:
+        """Return this task under a name."""
+        return replace(self, name=name)

@@ -1,0 +1,156 @@
+"""Recipe and seeds -> weights.
+
+Seeds train together in fixed blocks, as one batched network on one thread, so that a network does not depend
+on which seeds were asked for, nor on how many cores there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from neuronspec.networks.models import LanguageModel, stack, unstack
+from neuronspec.networks.tasks import Example, Recipe
+
+TRAINING = 1
+"""Goes up with every change of this file that changes the weights which come out."""
+
+CURVE_POINTS = 50
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The weights of one network and its loss on the way."""
+
+    seed: int
+    weights: dict[str, Tensor]
+    curve: list[tuple[int, float]]
+
+
+def block_of(seed: int, recipe: Recipe) -> range:
+    """Return the seeds that train together with this one."""
+    first = seed - seed % recipe.block
+    return range(first, first + recipe.block)
+
+
+def blocks_of(seeds: Iterable[int], recipe: Recipe) -> list[range]:
+    """Return the blocks that hold these seeds, each once."""
+    return sorted({block_of(seed, recipe) for seed in seeds}, key=lambda block: block.start)
+
+
+def untrained(recipe: Recipe, symbols: int, seed: int) -> LanguageModel:
+    """Return the network before training."""
+    return LanguageModel(recipe, symbols).initialise(seed)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, so that sums are added up in the same order on every machine; puts the number back."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def encode(examples: Sequence[Example], vocabulary: str) -> tuple[Int[Tensor, "time batch"], Int[Tensor, "time batch"]]:
+    """Return the tokens that are read and those that are to be predicted.
+
+    Past its end a sequence reads token 0 and is to predict nothing (``IGNORED``).
+    """
+    token = {symbol: index for index, symbol in enumerate(vocabulary)}
+    longest = max(len(example.text) for example in examples)
+    read = torch.zeros(longest, len(examples), dtype=torch.long)
+    due = torch.full((longest, len(examples)), IGNORED)
+    for column, example in enumerate(examples):
+        row = torch.tensor([token[symbol] for symbol in example.text])
+        read[: len(row), column] = row
+        due[: len(row), column] = torch.cat([row[1:], torch.tensor([len(vocabulary) - 1])])
+    return read, due
+
+
+@one_thread()
+def train_block(
+    recipe: Recipe,
+    corpus: Sequence[Example],
+    vocabulary: str,
+    seeds: Sequence[int],
+    progress: Callable[[int], None] = lambda step: None,
+) -> list[Trained]:
+    """Train the networks of some seeds as one batched network.
+
+    Args:
+        corpus: the sequences to learn.
+        progress: told the number of steps done.
+
+    Returns:
+        one ``Trained`` per seed, in their order.
+    """
+    singles = [untrained(recipe, len(vocabulary), seed) for seed in seeds]
+    model = stack(singles, LanguageModel(recipe, len(vocabulary), replicates=len(seeds)))
+    optimiser, schedule = _optimiser(recipe, model)
+    batches = _batches(recipe, *encode(corpus, vocabulary), seeds)
+    curve: list[tuple[int, list[float]]] = []
+    for step in range(recipe.steps):
+        losses = _losses(model, *next(batches))
+        optimiser.zero_grad()
+        losses.sum().backward()
+        if recipe.clip is not None:
+            _clip(model, recipe.clip)
+        optimiser.step()
+        schedule.step()
+        if step % max(1, recipe.steps // CURVE_POINTS) == 0 or step == recipe.steps - 1:
+            curve.append((step, losses.tolist()))
+        progress(step + 1)
+    weights = unstack(model)
+    return [Trained(seed, weights[r], [(step, losses[r]) for step, losses in curve]) for r, seed in enumerate(seeds)]
+
+
+def _losses(model: LanguageModel, read: Tensor, due: Tensor) -> Float[Tensor, " replicate"]:
+    """Mean cross-entropy of each replicate; they share no weights, so the sum trains each as if it were alone."""
+    logits, _, _ = model(read)  # [time replicate batch symbol]
+    due = due.unsqueeze(1).expand(logits.shape[:-1]) if due.dim() == 2 else due
+    each = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
+    return each.sum((0, 2)) / (due != IGNORED).sum((0, 2))
+
+
+def _batches(recipe: Recipe, read: Tensor, due: Tensor, seeds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The whole corpus each time, or for every seed a batch ``[time replicate batch]`` drawn by a stream of its own."""
+    if recipe.batch is None:
+        while True:
+            yield read, due
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    while True:
+        rows = torch.stack([torch.randint(read.shape[1], (recipe.batch,), generator=g) for g in generators])
+        yield read[:, rows], due[:, rows]
+
+
+def _optimiser(recipe: Recipe, model: nn.Module) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    makers = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
+    optimiser = makers[recipe.optimiser](model.parameters(), lr=recipe.learning_rate)
+
+    def rate(step: int) -> float:
+        if recipe.schedule == "constant":
+            return 1.0
+        done = min(1.0, step / recipe.steps)
+        return recipe.final + (1 - recipe.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+
+
+@torch.no_grad()
+def _clip(model: nn.Module, largest: float) -> None:
+    """Scale the gradient of each replicate down to a norm of at most ``largest``."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+    scale = (largest / (norms + 1e-6)).clamp(max=1)
+    for gradient in gradients:
+        gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))

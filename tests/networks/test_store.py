@@ -1,0 +1,173 @@
+"""Train once, load ever after, whatever happens to the process or the disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neuronspec.errors import StoreError
+from neuronspec.language.measures import exact_match
+from neuronspec.networks import store as store_module
+from neuronspec.networks.store import SetAside, Shelf, train_missing
+from neuronspec.networks.tasks import Example, Recipe, Task
+
+EXAMPLES = tuple(Example("a" * n + "X" + "b" * n, prompt=n + 1) for n in range(1, 4))
+RECIPE = Recipe("rnn", units=4, steps=3, block=2)
+TASK = Task(alphabet="aXb", examples=EXAMPLES, competence=exact_match() >= 0.99, recipes={"rnn": RECIPE}, name="tiny")
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    return Shelf.of(tmp_path, "tiny/rnn", TASK, RECIPE)
+
+
+def trained(shelf):
+    shelf.check_writable()
+    assert train_missing(shelf, EXAMPLES, [0, 1]).weights == {}
+    return shelf.load(0)
+
+
+def test_a_network_is_trained_once(shelf, monkeypatch):
+    weights = trained(shelf)
+    monkeypatch.setattr(store_module, "train_block", lambda *_: pytest.fail("trained again"))
+    assert train_missing(shelf, EXAMPLES, [0, 1]).weights == {}
+    assert all(torch.equal(weights[name], again) for name, again in shelf.load(0).items())
+
+
+def test_the_card_tells_where_a_network_comes_from(shelf):
+    trained(shelf)
+    card = json.loads(shelf.card_file(1).read_text())
+    assert card["network"] == "tiny/rnn"
+    assert card["seed"] == 1
+    assert card["recipe"]["units"] == 4
+    assert card["versions"].keys() == {"python", "torch"}
+    assert [step for step, _ in card["curve"]] == [0, 1, 2]
+
+
+def test_whatever_decides_the_weights_decides_the_shelf(shelf, tmp_path):
+    changed = {
+        "steps": (TASK, replace(RECIPE, steps=4)),
+        "corpus": (replace(TASK, examples=EXAMPLES[:2]), RECIPE),
+        "vocabulary": (replace(TASK, end="#"), RECIPE),
+    }
+    folders = {Shelf.of(tmp_path, "tiny/rnn", *change).folder for change in changed.values()}
+    assert len({*folders, shelf.folder}) == 4
+    assert Shelf.of(tmp_path, "tiny/rnn", TASK, replace(RECIPE, full=RECIPE)).folder == shelf.folder
+
+
+NOT_THESE = "the weights are not those that its card describes"
+DAMAGE = {
+    "weights cut short": (lambda s: s.weights_file(0).write_bytes(s.weights_file(0).read_bytes()[:50]), NOT_THESE),
+    "weights of another": (lambda s: s.weights_file(0).write_bytes(s.weights_file(1).read_bytes()), NOT_THESE),
+    "weights gone": (lambda s: s.weights_file(0).unlink(), "No such file"),
+    "card cut short": (lambda s: s.card_file(0).write_text(s.card_file(0).read_text()[:30]), "its card is cut short"),
+    "card of another": (
+        lambda s: s.card_file(0).write_text(s.card_file(1).read_text()),
+        "its card is for schema 1",
+    ),
+    "card not a card": (lambda s: s.card_file(0).write_text("[]"), "its card is no JSON object"),
+    "card without a checksum": (lambda s: s.card_file(0).write_text('{"schema": 1, "seed": 0}'), NOT_THESE),
+    "card of a newer schema": (
+        lambda s: s.card_file(0).write_text('{"schema": 2}'),
+        "its card is for schema 2",
+    ),
+    "binary for a card": (lambda s: s.card_file(0).write_bytes(b"\xff\xfe\x00"), "its card is cut short, or no JSON"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_network_is_set_aside_and_trained_again(shelf, damage):
+    weights = trained(shelf)
+    do, message = DAMAGE[damage]
+    do(shelf)
+    with pytest.warns(SetAside, match=message) as said:
+        assert shelf.load(0) is None
+    assert "tiny/rnn seed 0: " in str(said[0].message)
+    assert "set aside, the network is trained again" in str(said[0].message)
+    assert list(shelf.folder.glob("seed-0.*.set-aside"))
+    again = trained(shelf)
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_foreign_weights_with_a_matching_card_are_refused(shelf):
+    trained(shelf)
+    other = Shelf.of(shelf.folder, "tiny/gru", TASK, replace(RECIPE, kind="gru"))
+    trained(other)
+    for file in (Shelf.weights_file, Shelf.card_file):
+        file(shelf, 0).write_bytes(file(other, 0).read_bytes())
+    with pytest.warns(SetAside, match="the weights do not have the recipe's shapes"):
+        assert shelf.load(0) is None
+
+
+def full_disk(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_said_before_training(shelf, monkeypatch):
+    monkeypatch.setattr(store_module, "write_atomically", full_disk)
+    with pytest.raises(StoreError) as error:
+        shelf.check_writable()
+    assert str(error.value) == (
+        f"cannot write to {shelf.folder}: No space left on device; what is trained would be lost. "
+        "Free the disk, change the rights, or name another folder with --store"
+    )
+
+
+def test_a_disk_that_fills_up_loses_nothing_that_was_trained(shelf, monkeypatch):
+    shelf.check_writable()
+    monkeypatch.setattr(store_module, "write_atomically", full_disk)
+    homeless = train_missing(shelf, EXAMPLES, [0, 1])
+    assert sorted(homeless.weights) == [0, 1]
+    assert homeless.reason == "No space left on device"
+
+
+CHILD = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_store import EXAMPLES, RECIPE, TASK
+    from neuronspec.networks.store import Shelf, train_missing
+    shelf = Shelf.of(Path({store!r}), "tiny/rnn", TASK, RECIPE)
+    shelf.check_writable()
+    def slowly(step):
+        print(step, flush=True)
+        time.sleep({pause})
+    train_missing(shelf, EXAMPLES, [0], slowly)
+    """
+)
+
+
+def child(shelf, pause):
+    code = CHILD.format(tests=os.path.dirname(__file__), store=str(shelf.folder.parents[1]), pause=pause)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def test_kill_9_in_the_middle_of_training_leaves_the_store_whole(shelf):
+    with child(shelf, pause=60) as process:
+        assert process.stdout.readline() == "1\n"
+        process.send_signal(signal.SIGKILL)
+    assert shelf.load(0) is None
+    assert trained(shelf) is not None  # the lock went with the process
+
+
+def test_two_processes_that_want_the_same_network_train_it_once(shelf):
+    with child(shelf, pause=0.3) as first:
+        assert first.stdout.readline() == "1\n"
+        with child(shelf, pause=0) as second:
+            assert second.stdout.read() == ""  # it waited, and found the network
+        first.stdout.read()
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert shelf.load(0) is not None
+
+
+def test_files_half_written_are_never_read(shelf):
+    trained(shelf)
+    (shelf.folder / ".seed-0.json.tmp").write_text("{")
+    assert shelf.load(0) is not None

@@ -1,0 +1,104 @@
+"""Tasks and recipes that contradict themselves are refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from neuronspec.errors import TaskError
+from neuronspec.language.measures import exact_match
+from neuronspec.networks.tasks import Example, Generated, Recipe, Task
+
+GOOD = Task(
+    alphabet="ab",
+    examples=(Example("ab"),),
+    competence=exact_match() >= 0.99,
+    recipes={"lstm": Recipe("lstm", units=4, full=Recipe("lstm", units=8))},
+    name="good",
+)
+
+WRONG_TASKS = {
+    "census and sample": (
+        {"sample": lambda rng: Example("a")},
+        "Task: give either examples= (a census) or sample= (a function that draws one)",
+    ),
+    "no examples": ({"examples": ()}, "Task(examples=[]): expected at least one example"),
+    "end within the alphabet": (
+        {"end": "a"},
+        "Task(end='a'): expected one symbol that is not in alphabet='ab'",
+    ),
+    "a symbol twice": ({"alphabet": "aba"}, "Task(alphabet='aba'): expected symbols, each once"),
+    "competence not a claim": (
+        {"competence": 0.9},
+        "Task(competence=0.9): expected a claim, e.g. exact_match() >= 0.99",
+    ),
+}
+
+WRONG_EXAMPLES = {
+    "empty": (Example(""), "task good: an example has an empty text"),
+    "foreign symbol": (Example("abz"), "task good: 'abz' holds 'z', which is not in 'ab'"),
+    "prompt too long": (Example("ab", prompt=3), "task good: prompt=3 lies outside 'ab'"),
+    "event outside": (Example("ab", events={"x": 2}), "task good: event 'x' at step 2 lies outside 'ab'"),
+    "labels too few": (Example("ab", labels={"x": [1]}), "task good: label 'x' has 1 values for 'ab'"),
+}
+
+WRONG_RECIPES = {
+    "kind": ({"kind": "lsmt"}, "Recipe(kind='lsmt'): unknown; did you mean 'lstm'?"),
+    "optimiser": ({"optimiser": "adm"}, "Recipe(optimiser='adm'): unknown; did you mean 'adam'?"),
+    "schedule": ({"schedule": "x"}, "Recipe(schedule='x'): unknown; known: constant, cosine"),
+    "units": ({"units": 0}, "Recipe(units=0): expected more than 0"),
+    "rate": ({"learning_rate": -0.1}, "Recipe(learning_rate=-0.1): expected more than 0"),
+}
+
+
+def text_of(error):
+    return str(error.value)
+
+
+@pytest.mark.parametrize("case", WRONG_TASKS)
+def test_wrong_tasks(case):
+    change, message = WRONG_TASKS[case]
+    with pytest.raises(TaskError) as error:
+        replace(GOOD, **change)
+    assert text_of(error) == message
+
+
+@pytest.mark.parametrize("case", WRONG_EXAMPLES)
+def test_wrong_examples(case):
+    example, message = WRONG_EXAMPLES[case]
+    with pytest.raises(TaskError) as error:
+        replace(GOOD, examples=(example,)).draw("corpus")
+    assert text_of(error) == message
+
+
+@pytest.mark.parametrize("case", WRONG_RECIPES)
+def test_wrong_recipes(case):
+    change, message = WRONG_RECIPES[case]
+    with pytest.raises(TaskError) as error:
+        replace(GOOD.recipes["lstm"], **change)
+    assert text_of(error) == message
+
+
+def test_recipes_by_name_and_size():
+    assert GOOD.recipe("lstm").units == 4
+    assert GOOD.recipe("lstm@full").units == 8
+    with pytest.raises(TaskError, match=r"task good has no recipe 'lsmt'; did you mean 'lstm'\?"):
+        GOOD.recipe("lsmt")
+    with pytest.raises(TaskError, match="the only other size is 'lstm@full'"):
+        GOOD.recipe("lstm@large")
+
+
+def test_splits_of_a_sample_are_drawn_apart_and_the_same_each_time():
+    task = replace(GOOD, examples=None, sample=lambda rng: Example(rng.choice("ab") * rng.randint(1, 9)), size=20)
+    assert task.draw("discovery") == task.draw("discovery")
+    assert task.draw("discovery") != task.draw("verification")
+    assert (len(task.draw("discovery")), len(task.draw("corpus"))) == (20, 2000)
+    assert replace(task, name="other").draw("discovery") != task.draw("discovery")
+
+
+def test_a_census_is_all_there_is():
+    assert GOOD.draw("corpus") == GOOD.draw("verification") == (Example("ab"),)
+
+
+def test_generated():
+    assert Generated("a", "b", "b").exact
+    assert not Generated("a", "b", "bb").exact
