@@ -1,0 +1,212 @@
+"""What one network says to claims: the work of one worker.
+
+A worker gets data only: claims, a recipe, weights or where they are, sequences; never a function of a spec or task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+from torch import Tensor
+
+from neuronspec.engine.evaluate import View, estimate, scores
+from neuronspec.engine.picks import DRAWS, Lane, bases, layer_of, pick, random_lanes, units
+from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge
+from neuronspec.engine.subject import SPARE, Clock, Subject, state_places
+from neuronspec.engine.tracing import Network, Place, complete
+from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression
+from neuronspec.language.measures import OverSeeds, measured, median_over_seeds, share_of_seeds, size
+from neuronspec.language.units import On, Site, Units
+from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.tasks import Example, Generated, Recipe
+from neuronspec.networks.training import one_thread, untrained
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker needs to examine one network."""
+
+    name: str
+    seed: int
+    recipe: Recipe
+    vocabulary: str
+    weights: Path | Mapping[str, Tensor]
+    discovery: Sequence[Example]
+    verification: Sequence[Example]
+    census: bool
+    competence: Claim
+    claims: Sequence[Claim]
+    measured_on: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    """The examples of each of the task's own measures that a claim asks for."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What one network said.
+
+    Args:
+        outcomes: one per claim.
+        generated: what the network made of the examples of each of the task's own measures.
+        seconds: by phase, one per claim; work that claims share is in equal parts with those that share it.
+    """
+
+    seed: int
+    learnt: bool
+    outcomes: Sequence[Outcome]
+    generated: Mapping[str, Sequence[Generated]]
+    seconds: Sequence[Mapping[str, float]]
+
+
+def examine(request: Request) -> Examined:
+    """Examine one network on every claim; what is wrong with the network becomes the outcome *error*."""
+    with one_thread():
+        return _Examination(request).run()
+
+
+def places(claims: Sequence[Claim], recipe: Recipe) -> set[Place]:
+    """Return every layer and site that some claim reads or edits, and the states that runs resume from."""
+    asked = state_places(recipe.layers, recipe.sites)
+    for claim in claims:
+        sites = [e for e in claim.walk() if isinstance(e, Site)]
+        layers = {layer_of(site) for site in sites}
+        moved = {e.site.name for e in claim.walk() if isinstance(e, On) and e.site.layer_number is None}
+        asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
+    return {(layer, site) for layer, site in asked if site in recipe.sites}
+
+
+class _Examination:
+    """The course of one examination: the network, its untrained twin, and the time spent."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.clock = Clock()
+        model = LanguageModel(request.recipe, len(request.vocabulary))
+        weights = load_file(request.weights) if isinstance(request.weights, Path) else request.weights
+        model.load_state_dict(dict(weights))
+        self.subject = self._subject(model)
+
+    @cached_property
+    def twin(self) -> Subject:
+        """The same network before training."""
+        request = self.request
+        return self._subject(untrained(request.recipe, len(request.vocabulary), request.seed))
+
+    def _subject(self, model: LanguageModel) -> Subject:
+        request = self.request
+        network = Network(request.name, request.seed, request.vocabulary, model)
+        asked = places(request.claims, request.recipe)
+        return Subject(network, request.discovery, request.verification, asked, self.clock)
+
+    def run(self) -> Examined:
+        learnt, trouble = False, ""
+        with self.clock.phase("trace"):
+            try:
+                self.subject.clean("verification")
+                learnt = self._learnt()
+                generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
+            except NetworkError as error:
+                trouble, generated = str(error), {}
+        shared = {phase: s / len(self.request.claims) for phase, s in self.clock.seconds.items()}
+        outcomes, seconds = [], []
+        for claim in self.request.claims:
+            self.clock.seconds.clear()
+            with self.clock.phase("judge"):
+                outcomes.append(Outcome("error", reason=trouble) if trouble else self._outcome(claim, learnt))
+            phases = {*shared, *self.clock.seconds}
+            seconds.append({p: shared.get(p, 0.0) + self.clock.seconds.get(p, 0.0) for p in phases})
+        return Examined(self.request.seed, learnt, outcomes, generated, seconds)
+
+    def _complete(self, examples: Sequence[Example]) -> list[Generated]:
+        longest = 2 * max(len(e.text) - e.prompt for e in examples) + SPARE
+        return complete(self.subject.network, examples, longest)
+
+    def _learnt(self) -> bool:
+        own = estimate(self.request.competence.measure, View(self.subject, [{}]))
+        return self.request.competence.met_by(float(own.values[0]))
+
+    def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
+        measure = claim.measure
+        if isinstance(measure, share_of_seeds):
+            return self._outcome(measure.claim, learnt)
+        if isinstance(measure, median_over_seeds):
+            return replace(self._outcome(_open(measure), learnt), interval=(np.nan, np.nan))
+        about_units = any(isinstance(e, Units) for e in claim.walk())
+        missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in self.request.recipe.sites]
+        if missing:
+            return Outcome("not applicable", reason=f"a network of kind {self.request.recipe.kind} has no {missing[0]}")
+        if about_units and not learnt:
+            return Outcome("unlearnt", reason=f"does not meet {self.request.competence}")
+        if isinstance(measure, measured):
+            return Outcome("pending")
+        try:
+            return self._judged(claim, about_units)
+        except (Undecidable, NetworkError) as error:
+            verdict = "undecided" if isinstance(error, Undecidable) else "error"
+            return Outcome(verdict, reason=str(error))
+
+    def _judged(self, claim: Claim, about_units: bool) -> Outcome:
+        measure, census = claim.measure, self.request.census
+        own = self._pick(self.subject, measure)
+        for base, chosen in own.items():
+            if not chosen.indices and not isinstance(measure, size):
+                raise Undecidable(f"{base} finds no unit")
+        stand_ins = [] if isinstance(measure, size) else random_lanes(own, self.subject.size, self._rng(claim))
+        everything = estimate(measure, View(self.subject, [own, *stand_ins]))
+        ours = replace(everything, parts=everything.parts[:1])
+        controls: dict[str, Control] = {}
+        if own and not isinstance(measure, size):
+            controls["random units"] = self._random(ours, everything, bool(stand_ins), census)
+        if about_units:
+            controls["untrained twin"] = self._twin(measure, ours, census)
+        for rival in claim.rivals:
+            against = estimate(replace(measure, signal=rival), View(self.subject, [own]))
+            controls[f"rival {rival}"] = compare(ours, against, census)
+        return replace(judge(claim, ours, controls, census), units=self._shown(measure, own))
+
+    def _random(self, ours: Estimate, everything: Estimate, drawn: bool, census: bool) -> Control:
+        if not drawn:
+            return Control(note="too few other units are left in the site", available=False)
+        return compare(ours, replace(everything, parts=everything.parts[1:]), census)
+
+    def _twin(self, measure: Expression, ours: Estimate, census: bool) -> Control:
+        try:
+            lane = self._pick(self.twin, measure)
+            if any(not chosen.indices for chosen in lane.values()) and not isinstance(measure, size):
+                return Control(note="finds no such unit")
+            return compare(ours, estimate(measure, View(self.twin, [lane])), census)
+        except Undecidable as error:
+            return Control(note=str(error))
+
+    def _pick(self, subject: Subject, measure: Expression) -> Lane:
+        return {base: pick(base, lambda m, s: scores(subject, m, s), subject.size) for base in bases(measure)}
+
+    def _rng(self, claim: Claim) -> np.random.Generator:
+        """The draws depend on what is measured and on the seed, not on what else was asked for."""
+        return np.random.default_rng([int(claim.evidence_key(self.request.name), 16), self.request.seed, DRAWS])
+
+    def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
+        """The units that each expression of a claim turned out to mean."""
+        return {repr(base): units(base, own, self.subject.size).as_json() for base in own}
+
+
+def _open(measure: median_over_seeds) -> Claim:
+    """The inner measure of a median as a claim that any number meets."""
+    return Claim(measure.measure, low=-1e300, side_effect=True)
+
+
+def own_measures(claims: Sequence[Claim]) -> set[str]:
+    """Return the names of the task's own measures that claims ask for."""
+    return {e.name for claim in claims for e in claim.walk() if isinstance(e, measured)}
+
+
+def is_over_seeds(claim: Claim) -> bool:
+    """Whether a claim is about the networks together."""
+    return isinstance(claim.measure, OverSeeds)

@@ -1,0 +1,254 @@
+"""Signals -> arrays: what sequences say at each step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from itertools import accumulate
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from neuronspec.errors import Undecidable, did_you_mean
+from neuronspec.language import signals as words
+from neuronspec.networks.tasks import Example
+
+NOWHERE = -1
+"""The step of a moment that a sequence does not have."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Some examples side by side; arrays about them are ``[time batch]``, NaN past a sequence's end."""
+
+    examples: Sequence[Example]
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " batch"]:
+        return np.array([len(example.text) for example in self.examples])
+
+    @property
+    def time(self) -> int:
+        return int(self.lengths.max())
+
+    def rows(self, per_example: Sequence[Sequence[float]]) -> Float[np.ndarray, "time batch"]:
+        """Lay one list of values per example side by side."""
+        values = np.full((self.time, len(self.examples)), np.nan)
+        for column, row in enumerate(per_example):
+            values[: len(row), column] = row
+        return values
+
+    @property
+    def steps(self) -> Float[np.ndarray, "time batch"]:
+        """The step itself, NaN past the end."""
+        return self.rows([range(length) for length in self.lengths])
+
+
+@singledispatch
+def values(signal: object, on: Sequences) -> Float[np.ndarray, "time batch"]:
+    """Return the value of a signal at every step; yes/no as 1 and 0, NaN where it is undefined."""
+    raise NotImplementedError(f"no array for {signal!r}")
+
+
+def holds(signal: object, on: Sequences) -> Bool[np.ndarray, "time batch"]:
+    """Return where a yes/no signal holds; everywhere (but past the end) for None."""
+    return np.isfinite(on.steps) if signal is None else values(signal, on) == 1
+
+
+@values.register
+def _(signal: words.char, on: Sequences) -> np.ndarray:
+    return on.rows([[s == signal.symbol for s in example.text] for example in on.examples])
+
+
+@values.register
+def _(signal: words.one_of, on: Sequences) -> np.ndarray:
+    return on.rows([[s in signal.symbols for s in example.text] for example in on.examples])
+
+
+@values.register
+def _(signal: words.regex, on: Sequences) -> np.ndarray:
+    return on.rows([_matched(signal.pattern, example.text) for example in on.examples])
+
+
+def _matched(pattern: str, text: str) -> list[bool]:
+    held = [False] * len(text)
+    for match in re.finditer(pattern, text):
+        held[match.start() : match.end()] = [True] * len(match.group())
+    return held
+
+
+@values.register
+def _(signal: words.inside, on: Sequences) -> np.ndarray:
+    return on.rows([_inside(example.text, signal.open, signal.close or signal.open) for example in on.examples])
+
+
+def _inside(text: str, opening: str, closing: str) -> list[bool]:
+    held, within = [], False
+    for symbol in text:
+        if within and symbol == closing:
+            within = False
+            held.append(False)
+        else:
+            held.append(within)
+            within = within or symbol == opening
+    return held
+
+
+@values.register
+def _(signal: words.depth, on: Sequences) -> np.ndarray:
+    changes = [[(s == signal.open) - (s == signal.close) for s in example.text] for example in on.examples]
+    return on.rows([list(accumulate(row)) for row in changes])
+
+
+@values.register
+def _(signal: words.count_of, on: Sequences) -> np.ndarray:
+    return np.where(np.isfinite(on.steps), np.nancumsum(values(signal.signal, on), axis=0), np.nan)
+
+
+@values.register
+def _(signal: words.remaining, on: Sequences) -> np.ndarray:
+    counted = values(words.count_of(signal.signal), on)
+    return np.nanmax(counted, axis=0) - counted
+
+
+@values.register
+def _(signal: words.position, on: Sequences) -> np.ndarray:
+    return on.steps
+
+
+@values.register
+def _(signal: words.since, on: Sequences) -> np.ndarray:
+    steps = on.steps
+    held = np.where(values(signal.signal, on) == 1, steps, -np.inf)
+    passed = steps - np.maximum.accumulate(held, axis=0)
+    return np.where(np.isfinite(passed), passed, np.nan)
+
+
+@values.register
+def _(signal: words.upcoming, on: Sequences) -> np.ndarray:
+    now = values(signal.signal, on)
+    return np.concatenate([now[1:], np.full_like(now[:1], np.nan)])
+
+
+@values.register
+def _(signal: words.steps_to, on: Sequences) -> np.ndarray:
+    at = moments(signal.moment, on)
+    return np.where(at == NOWHERE, np.nan, at - on.steps)
+
+
+@values.register
+def _(signal: words.label, on: Sequences) -> np.ndarray:
+    return on.rows([_named(example.labels, signal.name, "label") for example in on.examples])
+
+
+@values.register
+def _(signal: words.before, on: Sequences) -> np.ndarray:
+    return _compared(np.less, signal.moment, on)
+
+
+@values.register
+def _(signal: words.after, on: Sequences) -> np.ndarray:
+    return _compared(np.greater, signal.moment, on)
+
+
+def _compared(comparison: np.ufunc, moment: object, on: Sequences) -> np.ndarray:
+    """A sequence without the moment has no steps before or after it."""
+    at, steps = moments(moment, on), on.steps
+    return np.where(np.isfinite(steps), comparison(steps, at) & (at != NOWHERE), np.nan)
+
+
+@values.register
+def _(signal: words.And, on: Sequences) -> np.ndarray:
+    return np.minimum(values(signal.left, on), values(signal.right, on))
+
+
+@values.register
+def _(signal: words.Or, on: Sequences) -> np.ndarray:
+    return np.maximum(values(signal.left, on), values(signal.right, on))
+
+
+@values.register
+def _(signal: words.Not, on: Sequences) -> np.ndarray:
+    return 1 - values(signal.signal, on)
+
+
+@values.register
+def _(signal: words.Plus, on: Sequences) -> np.ndarray:
+    return values(signal.left, on) + values(signal.right, on)
+
+
+@values.register
+def _(signal: words.Minus, on: Sequences) -> np.ndarray:
+    return values(signal.left, on) - values(signal.right, on)
+
+
+@values.register
+def _(signal: words.AtLeast, on: Sequences) -> np.ndarray:
+    return _threshold(np.greater_equal, signal, on)
+
+
+@values.register
+def _(signal: words.AtMost, on: Sequences) -> np.ndarray:
+    return _threshold(np.less_equal, signal, on)
+
+
+@values.register
+def _(signal: words.Equals, on: Sequences) -> np.ndarray:
+    return _threshold(np.equal, signal, on)
+
+
+def _threshold(comparison: np.ufunc, signal: words._Comparison, on: Sequences) -> np.ndarray:
+    now = values(signal.signal, on)
+    return np.where(np.isnan(now), np.nan, comparison(now, signal.value))
+
+
+def _named(named: object, name: str, what: str) -> Sequence[float]:
+    """The entry that the task gives under this name."""
+    if name not in named:  # type: ignore[operator]
+        raise Undecidable(f"the task gives no {what} {name!r}{did_you_mean(name, named)}")  # type: ignore[arg-type]
+    return named[name]  # type: ignore[index]
+
+
+# Moments.
+
+
+@singledispatch
+def moments(moment: object, on: Sequences) -> Int[np.ndarray, " batch"]:
+    """Return the step of a moment in each sequence, NOWHERE in one that lacks it."""
+    raise NotImplementedError(f"no step for {moment!r}")
+
+
+@moments.register
+def _(moment: words.first, on: Sequences) -> np.ndarray:
+    held = holds(moment.signal, on)
+    return np.where(held.any(0), held.argmax(0), NOWHERE)
+
+
+@moments.register
+def _(moment: words.last, on: Sequences) -> np.ndarray:
+    held = holds(moment.signal, on)
+    return np.where(held.any(0), len(held) - 1 - held[::-1].argmax(0), NOWHERE)
+
+
+@moments.register
+def _(moment: words.event, on: Sequences) -> np.ndarray:
+    return np.array([example.events.get(moment.name, NOWHERE) for example in on.examples])
+
+
+@moments.register
+def _(moment: words.Start, on: Sequences) -> np.ndarray:
+    return np.zeros(len(on.examples), dtype=int)
+
+
+@moments.register
+def _(moment: words.End, on: Sequences) -> np.ndarray:
+    return on.lengths - 1
+
+
+@moments.register
+def _(moment: words.Shifted, on: Sequences) -> np.ndarray:
+    inner = moments(moment.moment, on)
+    at = inner + moment.steps
+    return np.where((inner != NOWHERE) & (at >= 0) & (at < on.lengths), at, NOWHERE)

@@ -1,0 +1,236 @@
+"""Estimates, intervals and verdicts.
+
+The unit of resampling is the sequence: steps within one are not independent. So every measure is kept as sums that
+each sequence adds (``parts``) and a function of their totals (``finish``); any resample of sequences is then one
+matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from neuronspec.language.claims import Claim
+
+RESAMPLES = 2000
+LEVEL = 0.95
+_Z = 1.959963984540054  # the normal quantile of LEVEL, two-sided
+
+Finish = Callable[[Float[np.ndarray, "*shape part"]], Float[np.ndarray, "*shape"]]
+
+
+def ratio(totals: Float[np.ndarray, "*shape part"]) -> Float[np.ndarray, "*shape"]:
+    """Sum of values over how many there are: the mean. NaN where there are none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return totals[..., 0] / totals[..., 1]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure on every lane, as what each sequence adds to it.
+
+    Args:
+        parts: what each sequence adds. Lane 0 holds the claimed units, the others what stands in for them.
+        finish: turns totals of parts into the measure.
+        yes_no: whether each sequence adds one yes or no, and how many it adds (0 or 1), under ``ratio``.
+    """
+
+    parts: Float[np.ndarray, "lane sequence part"]
+    finish: Finish = ratio
+    yes_no: bool = False
+
+    @property
+    def values(self) -> Float[np.ndarray, " lane"]:
+        """The measure on every lane, over all sequences."""
+        return self.finish(self.parts.sum(1))
+
+    def at(self, weights: Float[np.ndarray, "resample sequence"]) -> Float[np.ndarray, "lane resample"]:
+        """The measure with each sequence counted so often."""
+        return self.finish(np.einsum("rs,lsp->lrp", weights, self.parts, optimize=True))
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference to another measure on the same sequences."""
+        return self._joined(other, lambda left, right: left - right)
+
+    def relative_to(self, other: Estimate) -> Estimate:
+        """This measure over another, minus one."""
+        return self._joined(other, lambda left, right: left / right - 1)
+
+    def _joined(self, other: Estimate, join: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
+        lanes = max(len(self.parts), len(other.parts))
+        left, right = (np.broadcast_to(e.parts, (lanes, *e.parts.shape[1:])) for e in (self, other))
+        cut = left.shape[-1]
+
+        def finish(totals: np.ndarray) -> np.ndarray:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return join(self.finish(totals[..., :cut]), other.finish(totals[..., cut:]))
+
+        return Estimate(np.concatenate([left, right], -1), finish)
+
+
+def per_sequence(
+    values: Float[np.ndarray, "lane sequence"], used: Bool[np.ndarray, " sequence"], yes_no: bool = False
+) -> Estimate:
+    """The mean of one value per sequence, over the sequences that are used."""
+    counted = np.broadcast_to(used, values.shape)
+    return Estimate(np.stack([np.where(counted, values, 0.0), counted.astype(float)], -1), ratio, yes_no)
+
+
+def resamples(sequences: int) -> Float[np.ndarray, "resample sequence"]:
+    """How often each sequence is drawn in each bootstrap resample; the same for every measure, so they pair up."""
+    rng = np.random.default_rng(sequences)
+    return rng.multinomial(sequences, [1 / sequences] * sequences, size=RESAMPLES).astype(float)
+
+
+def wilson(yes: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share."""
+    share, z2 = yes / n, _Z * _Z
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def percentiles(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
+    """The central 95 % of what resampling gave; NaN where it gave nothing."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return math.nan, math.nan
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(finite, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def interval(estimate: Estimate, census: bool) -> tuple[float, float]:
+    """The 95 % interval of lane 0: a point for a census, Wilson's for yes/no, the cluster bootstrap's otherwise."""
+    value = float(estimate.values[0])
+    if census or not math.isfinite(value):
+        return value, value
+    if estimate.yes_no:
+        yes, n = estimate.parts[0].sum(0)
+        return wilson(float(yes), float(n))
+    return percentiles(Estimate(estimate.parts[:1], estimate.finish).at(resamples(estimate.parts.shape[1]))[0])
+
+
+# Controls and verdicts.
+
+
+@dataclass(frozen=True)
+class Control:
+    """What stands in for the claimed units.
+
+    Args:
+        value: the measure of the control, the mean over its draws; NaN where it cannot be measured.
+        difference: the interval of (claimed - control), paired by sequence.
+        draws: how many there were.
+        note: why it is unavailable, or what it could not find; empty otherwise.
+        available: whether it can speak against the claim.
+    """
+
+    value: float = math.nan
+    difference: tuple[float, float] = (math.nan, math.nan)
+    draws: int = 0
+    note: str = ""
+    available: bool = True
+
+
+def compare(own: Estimate, control: Estimate, census: bool) -> Control:
+    """Set lane 0 of ``own`` against the mean over all lanes of ``control``."""
+    drawn = control.values
+    finite = np.isfinite(drawn)
+    if not finite.any():
+        return Control(draws=len(drawn), note="undefined there")
+    value = float(drawn[finite].mean())
+    if census:
+        gap = float(own.values[0]) - value
+        return Control(value, (gap, gap), int(finite.sum()))
+    weights = resamples(own.parts.shape[1])
+    gaps = Estimate(own.parts[:1], own.finish).at(weights)[0] - np.nanmean(control.at(weights)[finite], 0)
+    return Control(value, percentiles(gaps), int(finite.sum()))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one network says to a claim."""
+
+    verdict: str
+    value: float = math.nan
+    interval: tuple[float, float] = (math.nan, math.nan)
+    controls: Mapping[str, Control] = field(default_factory=dict)
+    units: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    reason: str = ""
+
+
+def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: bool) -> Outcome:
+    """Return the verdict of one network: the bound first, then whether what stands in for the units meets it too."""
+    value = float(own.values[0])
+    low, high = interval(own, census)
+    verdict, reason = against_bound(claim, value, low, high)
+    if verdict == "supported" and not claim.side_effect:
+        verdict, reason = _against_controls(claim, controls)
+    return Outcome(verdict, value, (low, high), dict(controls), reason=reason)
+
+
+def against_bound(claim: Claim, value: float, low: float, high: float) -> tuple[str, str]:
+    """Return the verdict of an interval against the bound of a claim, and the reason where it is undecided."""
+    if not math.isfinite(value):
+        return "undecided", "the measure is undefined here: what it measures never varies, or never occurs"
+    if claim.met_by(low) and claim.met_by(high):
+        return "supported", ""
+    below = claim.low is not None and high < claim.low
+    above = claim.high is not None and low > claim.high
+    if below or above:
+        return "refuted", ""
+    return "undecided", f"the interval [{low:.3g}, {high:.3g}] straddles the bound"
+
+
+def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[str, str]:
+    able = {name: c for name, c in controls.items() if c.available and math.isfinite(c.value)}
+    for name, control in able.items():
+        if claim.met_by(control.value):
+            return "unspecific", f"{name} meets the bound as well ({control.value:.3g})"
+    for name, control in able.items():
+        if not _beaten(claim, *control.difference):
+            return "undecided", f"the difference to {name} may be zero"
+    return "supported", ""
+
+
+def _beaten(claim: Claim, low: float, high: float) -> bool:
+    """Whether the claimed units lie clear of the control, on the side that the bound asks for."""
+    greater, smaller = low > 0, high < 0
+    if claim.low is not None and claim.high is not None:
+        return greater or smaller
+    return greater if claim.low is not None else smaller
+
+
+# Over seeds.
+
+
+def over_seeds(outcomes: Sequence[Outcome], replication: float) -> tuple[str, str]:
+    """Return the verdict that enough of the learnt networks hold, and what to say where they do not."""
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        counts[outcome.verdict] = counts.get(outcome.verdict, 0) + 1
+    for verdict in ("error", "not applicable"):
+        if verdict in counts:
+            return verdict, next(o.reason for o in outcomes if o.verdict == verdict)
+    learnt = len(outcomes) - counts.pop("unlearnt", 0)
+    if 2 * learnt < len(outcomes):
+        return "unlearnt", f"{learnt} of {len(outcomes)} networks learnt the task"
+    verdict, most = max(counts.items(), key=lambda item: item[1])
+    if most >= replication * learnt - 1e-9:
+        reasons = {o.reason for o in outcomes if o.verdict == verdict and o.reason}
+        return verdict, reasons.pop() if len(reasons) == 1 else ""
+    return "undecided", "seeds disagree: " + ", ".join(
+        f"{n} {v}" for v, n in sorted(counts.items(), key=lambda i: -i[1])
+    )
+
+
+def median_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
+    """The 95 % interval of a median over seeds, by the bootstrap."""
+    drawn = np.random.default_rng(len(values)).choice(values, size=(RESAMPLES, len(values)))
+    return percentiles(np.median(drawn, axis=1))

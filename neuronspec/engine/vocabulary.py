@@ -1,0 +1,123 @@
+"""What the engine can evaluate today, and whether a spec fits its recipe: all that can be said before anything runs.
+
+Loads no torch: collecting specs stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from neuronspec.errors import SpecError, did_you_mean
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression
+from neuronspec.language.interventions import Intervention, Together
+from neuronspec.language.measures import Behaviour, measured
+from neuronspec.language.signals import Moment
+from neuronspec.language.spec import Spec
+from neuronspec.language.units import Site, Unit
+from neuronspec.networks.tasks import Recipe, Task
+
+EVALUATED = frozenset(
+    [
+        "char",
+        "one_of",
+        "regex",
+        "inside",
+        "depth",
+        "count_of",
+        "remaining",
+        "position",
+        "since",
+        "upcoming",
+        "steps_to",
+        "label",
+        "before",
+        "after",
+        "&",
+        "|",
+        "~",
+        "+",
+        "-",
+        ">=",
+        "<=",
+        "equals",
+        "first",
+        "last",
+        "start",
+        "end",
+        "event",
+        "shifted",
+        "site",
+        "unit",
+        "best",
+        "all",
+        "on",
+        "others",
+        "increments",
+        "units|",
+        "units&",
+        "units-",
+        "quantile",
+        "zero",
+        "set_to",
+        "add",
+        "clamp",
+        "delay",
+        "patch",
+        "together",
+        "correlation",
+        "mean",
+        "spread",
+        "saturation",
+        "size",
+        "exact_match",
+        "length",
+        "measured",
+        "measure-",
+        "change",
+        "shift",
+        "moves",
+        "share_of_seeds",
+        "median_over_seeds",
+        "claim",
+    ]
+)
+
+
+def check(spec: Spec, task: Task, recipe: Recipe) -> None:
+    """Raise SpecError, naming the sentence, for a claim that cannot be evaluated or does not fit the recipe."""
+    for sentence, claim in spec.claims:
+        for problem in _problems(claim, spec.recipe, task, recipe):
+            raise SpecError(f"claims[{sentence!r}]: {problem}")
+
+
+def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[str]:
+    for part in claim.walk():
+        if part.word.replace(" ", "") not in EVALUATED:
+            yield f"{part.word} is a word of the language, but the engine cannot evaluate it yet"
+        if isinstance(part, Site):
+            yield from _site_problems(part, name, recipe)
+        elif isinstance(part, Unit) and part.index >= recipe.units:
+            yield f"{part}: {name} has {recipe.units} units per layer, 0 to {recipe.units - 1}"
+        elif isinstance(part, measured) and part.name not in task.measures:
+            yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
+        elif isinstance(part, Behaviour) and part.network is not None:
+            yield f"{part}: network= names another recipe, and the engine cannot compare two yet"
+        elif isinstance(part, Intervention) and not isinstance(part, Together):
+            yield from _edit_problems(part)
+
+
+def _site_problems(site: Site, name: str, recipe: Recipe) -> Iterator[str]:
+    if site.part is not None:
+        yield f"{site}: {name} has no {site.part}"
+    if site.layer_number is None and recipe.layers > 1:
+        yield f"{site}: {name} has {recipe.layers} layers; write {site}.layer(0) to {site}.layer({recipe.layers - 1})"
+    if site.layer_number is not None and site.layer_number >= recipe.layers:
+        yield f"{site}: {name} has layers 0 to {recipe.layers - 1}"
+
+
+def _edit_problems(edit: Expression) -> Iterator[str]:
+    at = getattr(edit, "at", None)
+    if not isinstance(at, Moment):
+        where = f"wherever {at} holds" if at is not None else "at every step"
+        yield f"{edit} edits {where}, and the engine edits at a moment only, as yet: add at=first(...)"

@@ -1,0 +1,169 @@
+"""Verdicts about planted networks: true claims are supported, false ones are not."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from planted import RECIPE, STRINGS, TALLY, network
+
+import neuronspec as ns
+from neuronspec.engine.examine import Request, examine
+
+COUNTER = ns.cell.best(ns.correlation(TALLY))
+COUNTERS = ns.cell.all(ns.correlation(TALLY) >= 0.95)
+BACK = ns.delay(COUNTERS, 1, at=ns.first("X") + 2)
+
+
+def ask(*claims, weights=None, **options):
+    request = Request(
+        name="planted/lstm",
+        seed=0,
+        recipe=RECIPE,
+        vocabulary="aXb$",
+        weights=weights or network().model.state_dict(),
+        discovery=STRINGS,
+        verification=STRINGS,
+        census=True,
+        competence=ns.exact_match() >= 0.99,
+        claims=claims,
+    )
+    return examine(replace(request, **options))
+
+
+def verdict(claim, **options):
+    return ask(claim, **options).outcomes[0]
+
+
+TRUE = {
+    "counts": ns.correlation(TALLY, of=COUNTER) >= 0.95,
+    "counts before X": ns.correlation(TALLY, of=COUNTER, where=ns.before("X")) >= 0.999,
+    "is named": ns.correlation(TALLY, of=ns.cell[2]) >= 0.95,
+    "is one": ns.size(COUNTERS).between(1, 1),
+    "moves the output": ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9,
+    "is needed": ns.shift(ns.exact_match(), under=ns.zero(COUNTER, at="X")) <= -0.9,
+    "counts a's, not steps": (ns.correlation(TALLY, of=COUNTER) >= 0.95).against(ns.position()),
+    "others do nothing": ns.moves(ns.length("b"), by=1, under=ns.delay(ns.others(COUNTERS), 1, at=ns.first("X") + 2))
+    <= 0,
+}
+
+
+@pytest.mark.parametrize("case", TRUE)
+def test_true_claims_are_supported(case):
+    outcome = verdict(TRUE[case])
+    assert outcome.verdict == "supported", outcome
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("at", [0, 5])
+def test_the_unit_is_found_wherever_it_was_planted(at, sign):
+    outcome = verdict(ns.correlation(TALLY, of=COUNTER) >= 0.95, weights=network(at=at, sign=sign).model.state_dict())
+    assert outcome.verdict == "supported"
+    assert outcome.units == {repr(COUNTER): [{"site": "cell", "layer": 0, "index": at, "sign": sign}]}
+
+
+FALSE = {
+    "another unit": (ns.correlation(TALLY, of=ns.cell[0]) >= 0.95, "refuted"),
+    "another unit, low bound": (ns.mean(of=ns.cell[0].on(ns.forget_gate)) >= 0.1, "unspecific"),
+    "moves by two": (ns.moves(ns.length("b"), by=2, under=BACK) >= 0.9, "refuted"),
+    "a rival that is as good": ((ns.correlation(TALLY, of=COUNTER) >= 0.5).against(TALLY), "unspecific"),
+}
+
+
+@pytest.mark.parametrize("case", FALSE)
+def test_false_claims_are_not(case):
+    claim, expected = FALSE[case]
+    assert verdict(claim).verdict == expected
+
+
+def test_controls_are_told():
+    outcome = verdict(ns.correlation(TALLY, of=COUNTER) >= 0.95)
+    assert outcome.controls.keys() == {"random units", "untrained twin"}
+    assert outcome.controls["random units"].draws == 5
+    assert outcome.controls["random units"].value < 0.95
+    behaviour = verdict(ns.exact_match() >= 0.99)
+    assert not behaviour.controls
+    whole = verdict(ns.saturation(of=ns.hidden) >= 0)
+    assert whole.controls.keys() == {"untrained twin"}
+
+
+def test_too_few_other_units():
+    most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
+    outcome = verdict(ns.mean(of=most) >= -10)
+    assert not outcome.controls["random units"].available
+    assert outcome.controls["random units"].note == "too few other units are left in the site"
+
+
+def test_a_pick_that_finds_nothing():
+    never = ns.cell.all(ns.correlation(ns.char("X")) >= 0.9999)
+    outcome = verdict(ns.mean(of=never) >= 0)
+    assert outcome.verdict == "undecided"
+    assert outcome.reason == f"{never} finds no unit"
+
+
+def test_a_signal_that_never_occurs():
+    outcome = verdict(ns.correlation(ns.one_of("Z"), of=ns.cell[2]) >= 0)
+    assert (outcome.verdict, outcome.reason) == ("undecided", "one_of('Z') never holds at the steps that count")
+
+
+def test_a_site_the_network_does_not_have():
+    outcome = verdict(ns.mean(of=ns.update_gate) >= 0)
+    assert (outcome.verdict, outcome.reason) == ("not applicable", "a network of kind lstm has no update_gate")
+
+
+def test_an_unlearnt_network_is_judged_on_behaviour_only():
+    model = network().model
+    model.readout_bias[3] += 1e3  # it always stops at once
+    units, behaviour = ask(
+        ns.correlation(TALLY, of=COUNTER) >= 0.95, ns.exact_match() >= 0.99, weights=model.state_dict()
+    ).outcomes
+    assert units.verdict == "unlearnt"
+    assert behaviour.verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (
+            "recurrent.weight_ih_l0",
+            "planted/lstm seed 0: input_gate of layer 0 is not finite (NaN or infinite) at step 0",
+        ),
+        (
+            "readout_bias",
+            "planted/lstm seed 0: the read-out is not finite, though all states are; its weights are broken",
+        ),
+    ],
+)
+def test_nan_in_a_network_is_an_error_not_a_verdict(weight, message):
+    weights = {name: value.clone() for name, value in network().model.state_dict().items()}
+    weights[weight][0] = float("nan")
+    outcome = verdict(ns.exact_match() >= 0.99, weights=weights)
+    assert (outcome.verdict, outcome.reason) == ("error", message)
+
+
+def test_nan_in_one_unit_names_the_site():
+    weights = {name: value.clone() for name, value in network().model.state_dict().items()}
+    weights["recurrent.weight_ih_l0"][2 * 6 + 3, 1] = float("nan")  # the candidate of unit 3, reading X
+    outcome = verdict(ns.exact_match() >= 0.99, weights=weights)
+    assert outcome.reason.startswith("planted/lstm seed 0: candidate of layer 0 is not finite")
+
+
+def test_the_numbers_do_not_depend_on_what_else_is_asked():
+    claim = ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9
+    alone = verdict(claim)
+    among = ask(ns.exact_match() >= 0.99, claim, ns.mean(of=ns.hidden) >= 0).outcomes[1]
+    assert alone == among
+
+
+def test_the_threads_are_put_back():
+    torch.set_num_threads(2)
+    try:
+        verdict(ns.exact_match() >= 0.99)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_seconds_are_told_by_phase():
+    examined = ask(ns.exact_match() >= 0.99, ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9)
+    assert set(examined.seconds[1]) == {"trace", "pick", "intervene", "judge"}
+    assert all(seconds >= 0 for phases in examined.seconds for seconds in phases.values())

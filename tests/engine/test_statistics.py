@@ -1,0 +1,173 @@
+"""Intervals against scipy and by simulation; verdicts by their rules."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import neuronspec as ns
+from neuronspec.engine.statistics import (
+    Control,
+    Estimate,
+    Outcome,
+    compare,
+    interval,
+    judge,
+    median_interval,
+    over_seeds,
+    per_sequence,
+    wilson,
+)
+
+NAN = float("nan")
+AT_LEAST = ns.exact_match() >= 0.5
+AT_MOST = ns.exact_match() <= 0.5
+
+
+def yes_no(*lanes):
+    values = np.array(lanes, dtype=float)
+    return per_sequence(values, np.ones(values.shape[1], dtype=bool), yes_no=True)
+
+
+def numbers(*lanes):
+    values = np.array(lanes, dtype=float)
+    return per_sequence(values, np.ones(values.shape[1], dtype=bool))
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_wilson_is_scipys(yes, no):
+    n = yes + no
+    theirs = stats.binomtest(yes, n).proportion_ci(method="wilson")
+    assert wilson(yes, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_a_census_is_a_point():
+    assert interval(yes_no([1, 0, 1]), census=True) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
+def test_the_bootstrap_resamples_sequences_not_steps():
+    """Ten sequences of a hundred equal steps carry ten observations, not a thousand."""
+    rng = np.random.default_rng(0)
+    levels = rng.normal(size=10)
+    parts = np.stack([levels * 100, np.full(10, 100.0)], -1)[None]
+    low, high = interval(Estimate(parts), census=False)
+    assert high - low == pytest.approx(2 * 1.96 * levels.std() / math.sqrt(10), rel=0.2)
+
+
+def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(300):
+        low, high = interval(numbers(rng.normal(size=60)), census=False)
+        hits += low <= 0 <= high
+    assert 0.90 <= hits / 300 <= 0.98
+
+
+def test_unused_sequences_do_not_count():
+    estimate = per_sequence(np.array([[1.0, 0.0, 0.0]]), np.array([True, True, False]), yes_no=True)
+    assert estimate.values[0] == 0.5
+    assert interval(estimate, census=False) == pytest.approx(wilson(1, 2))
+
+
+def test_differences_pair_sequences():
+    left, right = numbers([1.0, 5.0, 9.0]), numbers([0.0, 4.0, 8.0])
+    low, high = interval(left.minus(right), census=False)
+    assert (low, high) == (pytest.approx(1.0), pytest.approx(1.0))  # unpaired, it would be wide
+    assert left.relative_to(right).values[0] == pytest.approx(5 / 4 - 1)
+
+
+def test_lanes_of_a_difference_broadcast():
+    difference = numbers([1.0, 1.0], [3.0, 3.0]).minus(numbers([1.0, 1.0]))
+    assert difference.values.tolist() == [0.0, 2.0]
+
+
+def test_a_control_is_the_mean_over_its_draws():
+    control = compare(numbers([1, 1, 1]), numbers([0, 0, 0], [1, 0, 0]), census=False)
+    assert control.value == pytest.approx(1 / 6)
+    assert control.draws == 2
+    assert control.difference[0] > 0
+
+
+def test_undefined_draws_are_left_out_and_all_undefined_is_said():
+    partly = Estimate(np.array([[[0.0, 0.0]], [[1.0, 2.0]]]))
+    assert compare(numbers([1]), partly, census=True).value == 0.5
+    wholly = compare(numbers([1]), Estimate(np.zeros((2, 1, 2))), census=True)
+    assert math.isnan(wholly.value)
+    assert wholly.note == "undefined there"
+
+
+def control(value, low, high):
+    return {"random units": Control(value, (low, high), 20)}
+
+
+VERDICTS = {
+    "clear": (AT_LEAST, yes_no([1] * 40), control(0.1, 0.5, 0.9), "supported"),
+    "no control": (AT_LEAST, yes_no([1] * 40), {}, "supported"),
+    "control meets the bound": (AT_LEAST, yes_no([1] * 40), control(0.6, 0.1, 0.5), "unspecific"),
+    "control too near": (AT_LEAST, yes_no([1] * 40), control(0.4, -0.1, 0.5), "undecided"),
+    "worse than control": (AT_MOST, yes_no([0] * 40), control(0.7, 0.1, 0.5), "undecided"),
+    "below, better than control": (AT_MOST, yes_no([0] * 40), control(0.7, -0.9, -0.5), "supported"),
+    "wrong side": (AT_LEAST, yes_no([0] * 40), control(0.1, -0.2, 0.0), "refuted"),
+    "straddles": (AT_LEAST, yes_no([1, 0] * 20), {}, "undecided"),
+    "undefined": (AT_LEAST, Estimate(np.zeros((1, 3, 2))), {}, "undecided"),
+    "unavailable control": (AT_LEAST, yes_no([1] * 40), {"random units": Control(available=False)}, "supported"),
+    "control finds nothing": (
+        AT_LEAST,
+        yes_no([1] * 40),
+        {"twin": Control(note="none")},
+        "supported",
+    ),
+    "side effect": (ns.side_effect(AT_LEAST), yes_no([1] * 40), control(0.9, -0.1, 0.2), "supported"),
+    "between": (ns.exact_match().between(0.2, 0.8), yes_no([1, 0] * 100), {}, "supported"),
+    "between, above": (ns.exact_match().between(0.2, 0.8), yes_no([1] * 100), {}, "refuted"),
+    "between, control inside": (
+        ns.exact_match().between(0.2, 0.8),
+        yes_no([1, 0] * 100),
+        control(0.3, 0.1, 0.3),
+        "unspecific",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VERDICTS)
+def test_verdicts(case):
+    claim, estimate, controls, verdict = VERDICTS[case]
+    outcome = judge(claim, estimate, controls, census=False)
+    assert outcome.verdict == verdict, outcome.reason
+    assert bool(outcome.reason) == (verdict in ("undecided", "unspecific"))
+
+
+OVER_SEEDS = {
+    "all agree": (["supported"] * 3, 0.8, "supported"),
+    "of three, all three": (["supported"] * 2 + ["refuted"], 0.8, "undecided"),
+    "eight of ten": (["supported"] * 8 + ["refuted"] * 2, 0.8, "supported"),
+    "seven of ten": (["supported"] * 7 + ["refuted"] * 3, 0.8, "undecided"),
+    "refuted alike": (["refuted"] * 9 + ["undecided"], 0.8, "refuted"),
+    "unlearnt are left out": (["supported"] * 8 + ["unlearnt"] * 2, 1.0, "supported"),
+    "half learnt": (["supported"] * 5 + ["unlearnt"] * 5, 0.8, "supported"),
+    "fewer than half learnt": (["supported"] * 4 + ["unlearnt"] * 6, 0.8, "unlearnt"),
+    "none learnt": (["unlearnt"] * 3, 0.8, "unlearnt"),
+    "an error is no verdict": (["supported"] * 9 + ["error"], 0.8, "error"),
+    "not applicable": (["not applicable"] * 3, 0.8, "not applicable"),
+}
+
+
+@pytest.mark.parametrize("case", OVER_SEEDS)
+def test_verdict_over_seeds(case):
+    verdicts, replication, expected = OVER_SEEDS[case]
+    assert over_seeds([Outcome(v) for v in verdicts], replication)[0] == expected
+
+
+def test_disagreement_is_counted():
+    said = [Outcome("supported")] * 11 + [Outcome("unspecific")] * 9
+    assert over_seeds(said, 0.8) == ("undecided", "seeds disagree: 11 supported, 9 unspecific")
+
+
+def test_the_median_interval_holds_the_median():
+    values = np.arange(20.0)
+    low, high = median_interval(values)
+    assert low <= np.median(values) <= high
+    assert 5 <= high - low <= 12

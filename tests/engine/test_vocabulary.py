@@ -1,0 +1,100 @@
+"""What the engine says it can evaluate is what it can, and the rest is refused by name at collection."""
+
+import pytest
+
+import neuronspec as ns
+from neuronspec.engine import evaluate, patching, signals, vocabulary
+from neuronspec.engine.picks import units
+from neuronspec.errors import SpecError
+from neuronspec.language.expression import WORDS
+from neuronspec.networks.tasks import Example, Recipe, Task
+
+TASK = Task(
+    alphabet="aXb", examples=(Example("aXb"),), competence=ns.exact_match() >= 0.99, recipes={}, name="counting"
+)
+RECIPE = Recipe("lstm", units=10)
+DEEP = Recipe("lstm", units=10, layers=2)
+HANDLED_ELSEWHERE = {"best", "all", "claim", "quantile", "together", "share_of_seeds", "median_over_seeds", "measured"}
+"""By picks.pick, the claim itself, patching._level and compile_edits, and the runner."""
+
+
+def test_the_list_is_the_truth():
+    tables = (signals.values, signals.moments, units, patching.change, evaluate.estimate)
+    concrete = set(WORDS.values())
+    handled = {cls.word for table in tables for cls in table.registry if cls in concrete}
+    for table in tables:  # an implementation for a base class serves its subclasses
+        for base in table.registry:
+            if base is not object:
+                handled |= {cls.word for cls in concrete if issubclass(cls, base)}
+    handled -= {"svm_rfe", "top"}  # picks: looked up like all picks, but pick() does not find them yet
+    assert {word.replace(" ", "") for word in handled} | HANDLED_ELSEWHERE == set(vocabulary.EVALUATED)
+
+
+def problem(claim, recipe=RECIPE):
+    spec = ns.Spec("counting/lstm", claims={"it": claim})
+    with pytest.raises(SpecError) as error:
+        vocabulary.check(spec, TASK, recipe)
+    return str(error.value)
+
+
+REFUSED = {
+    "a word for later": (
+        ns.auroc("a", of=ns.cell[0]) >= 0.9,
+        RECIPE,
+        "claims['it']: auroc is a word of the language, but the engine cannot evaluate it yet",
+    ),
+    "a pick for later": (
+        ns.mean(of=ns.cell.svm_rfe("a", keep=0.5)) >= 0.9,
+        RECIPE,
+        "claims['it']: svm_rfe is a word of the language, but the engine cannot evaluate it yet",
+    ),
+    "an edit wherever a signal holds": (
+        ns.length(under=ns.zero(ns.cell[0], at=ns.char("X"))) >= 1,
+        RECIPE,
+        "claims['it']: zero(cell[0], at=char('X')) edits wherever char('X') holds, "
+        "and the engine edits at a moment only, as yet: add at=first(...)",
+    ),
+    "an edit at every step": (
+        ns.length(under=ns.zero(ns.cell[0])) >= 1,
+        RECIPE,
+        "claims['it']: zero(cell[0]) edits at every step, "
+        "and the engine edits at a moment only, as yet: add at=first(...)",
+    ),
+    "a unit out of range": (
+        ns.mean(of=ns.cell[10]) >= 0,
+        RECIPE,
+        "claims['it']: cell[10]: counting/lstm has 10 units per layer, 0 to 9",
+    ),
+    "no such layer": (
+        ns.mean(of=ns.cell.layer(2)) >= 0,
+        DEEP,
+        "claims['it']: cell.layer(2): counting/lstm has layers 0 to 1",
+    ),
+    "which layer": (
+        ns.mean(of=ns.cell) >= 0,
+        DEEP,
+        "claims['it']: cell: counting/lstm has 2 layers; write cell.layer(0) to cell.layer(1)",
+    ),
+    "no encoder": (
+        ns.mean(of=ns.encoder.hidden) >= 0,
+        RECIPE,
+        "claims['it']: encoder.hidden: counting/lstm has no encoder",
+    ),
+    "no such measure": (
+        ns.measured("largest") >= 0,
+        RECIPE,
+        "claims['it']: measured('largest'): task counting registers no such measure; none are known",
+    ),
+    "another network": (
+        ns.exact_match(network="counting/gru") >= 0,
+        RECIPE,
+        "claims['it']: exact_match(network='counting/gru'): network= names another recipe, "
+        "and the engine cannot compare two yet",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_at_collection(case):
+    claim, recipe, message = REFUSED[case]
+    assert problem(claim, recipe) == message
