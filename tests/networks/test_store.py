@@ -109,12 +109,16 @@ def full_disk(*_):
     raise OSError(28, "No space left on device")
 
 
-def test_a_full_disk_is_said_before_training(shelf, monkeypatch):
-    monkeypatch.setattr(store_module, "write_atomically", full_disk)
+@pytest.mark.parametrize(("code", "reason"), [(28, "No space left on device"), (30, "Read-only file system")])
+def test_a_store_that_cannot_be_written_is_said_before_training(shelf, monkeypatch, code, reason):
+    def unwritable(*_):
+        raise OSError(code, reason)
+
+    monkeypatch.setattr(store_module, "write_atomically", unwritable)
     with pytest.raises(StoreError) as error:
         shelf.check_writable()
     assert str(error.value) == (
-        f"cannot write to {shelf.folder}: No space left on device; what is trained would be lost. "
+        f"cannot write to {shelf.folder}: {reason}; what is trained would be lost. "
         "Free the disk, change the rights, or name another folder with --store"
     )
 

@@ -1,0 +1,31 @@
+# Needs Python (3.10 or newer), pip and make; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: verify verify-all verify-full test bench clean
+
+verify: .venv/installed  ## the specs that train in seconds
+	$(BIN)/neuronspec verify specs/spec_counting.py
+
+verify-all: .venv/installed  ## every spec at its default size
+	$(BIN)/neuronspec verify
+
+verify-full: .venv/installed  ## every spec at the size of its source
+	$(BIN)/neuronspec verify --full
+
+test: .venv/installed  ## lint, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+bench: .venv/installed  ## how fast it is
+	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .neuronspec

@@ -1,0 +1,5 @@
+"""``python -m neuronspec``."""
+
+from neuronspec.cli import main
+
+main()

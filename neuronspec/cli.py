@@ -1,0 +1,232 @@
+"""The command ``neuronspec``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neuronspec.collection import Question, collect, matching
+from neuronspec.errors import NeuronspecError, ProjectError
+from neuronspec.project import Project
+
+if TYPE_CHECKING:
+    from neuronspec.runner import Result
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="neuronspec")
+def main() -> None:
+    r"""State what you believe about the units of a recurrent network, and verify it.
+
+    A spec file, specs/spec_NAME.py, ties sentences to claims; a task file, tasks/NAME.py, says what networks
+    learn. Networks are trained once and kept in .neuronspec/. Start with:
+
+    \b
+      neuronspec init my-project     a task and a spec to change
+      neuronspec verify              train what is missing, verify every claim
+      pytest specs/                  the same, one test per claim
+    """
+
+
+def reported(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn what a user can put right into one message and exit code 2."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except NeuronspecError as error:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            sys.exit(2)
+
+    return run
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """``5`` -> 0…4; ``1000:1010`` -> 1000…1009.
+
+    Raises:
+        ProjectError: anything else.
+    """
+    low, colon, high = text.partition(":")
+    try:
+        seeds = range(int(low), int(high)) if colon else range(int(low))
+    except ValueError:
+        seeds = range(0)
+    if not seeds or seeds[0] < 0:
+        raise ProjectError(f"--seeds {text}: expected how many (5) or from:to (1000:1010, the last left out)")
+    return tuple(seeds)
+
+
+def _seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Other seeds than the specs name: how many (5), or from:to (1000:1010)."
+    return click.option("--seeds", metavar="N|FROM:TO", help=text)(command)
+
+
+def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    jobs = click.option("--jobs", type=click.IntRange(1), help="Processes to use [default: all cores].")
+    store = click.option("--store", type=click.Path(path_type=Path), help="Where networks are kept [.neuronspec].")
+    return jobs(store(command))
+
+
+def _project(paths: Sequence[Path], store: Path | None) -> Project:
+    start = paths[0] if paths else Path()
+    project = Project.at(start if start.is_dir() else start.parent)
+    return replace(project, store=store.resolve()) if store else project
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
+@_seeds_option
+@click.option("--full", is_flag=True, help="Take every recipe at the size of its source.")
+@_common_options
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the run to FILE; - for stdout.")
+@click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
+@reported
+def verify(
+    paths: tuple[Path, ...],
+    keyword: str | None,
+    seeds: str | None,
+    full: bool,
+    jobs: int | None,
+    store: Path | None,
+    json_file: Path | None,
+    verbose: bool,
+) -> None:
+    """Verify the claims of spec files or folders (all of the project's, without PATHS).
+
+    Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
+    spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
+    """
+    project = _project(paths, store)
+    questions = collect(project, paths, read_seeds(seeds) if seeds else None, full)
+    if keyword:
+        questions = matching(questions, keyword)
+        if not questions:
+            raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+    sys.exit(_verify(project, questions, jobs, json_file, verbose))
+
+
+def _verify(
+    project: Project, questions: list[Question], jobs: int | None, json_file: Path | None, verbose: bool
+) -> int:
+    from neuronspec import ledger, runner, terminal
+
+    to_stdout = json_file is not None and str(json_file) == "-"
+    out, began = terminal.console(stderr=to_stdout), time.perf_counter()
+    results: list[Result] = []
+    code = INTERRUPTED
+    try:
+        with terminal.Live(terminal.console(stderr=True)) as watcher:
+            for result in runner.verify(project, questions, jobs, watcher):
+                results.append(result)
+                _print_spec(out, questions, results, verbose)
+        code = 0 if all(result.as_expected for result in results) else 1
+        out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
+    except KeyboardInterrupt:
+        out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
+    finally:
+        if json_file is not None:
+            _write_json(ledger, json_file, to_stdout, results, complete=len(results) == len(questions))
+    return code
+
+
+def _print_spec(out: Any, questions: list[Question], results: list[Result], verbose: bool) -> None:
+    """Print a spec as soon as its last claim is judged."""
+    from neuronspec import terminal
+
+    spec_id = results[-1].question.spec_id
+    judged = [result for result in results if result.question.spec_id == spec_id]
+    if len(judged) < sum(question.spec_id == spec_id for question in questions):
+        return
+    out.print(terminal.table(judged))
+    out.print()
+    if verbose:
+        for result in judged:
+            out.print(terminal.explain(result), markup=False, soft_wrap=True)
+            out.print()
+
+
+def _write_json(ledger: Any, file: Path, to_stdout: bool, results: list[Result], complete: bool) -> None:
+    claims = [ledger.claim_json(result) for result in results]
+    if to_stdout:
+        click.echo(json.dumps(ledger.document(claims, complete), indent=1))
+    else:
+        ledger.write(file, claims, complete)
+
+
+@main.command("list")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what each sentence claims.")
+@click.option("--networks", is_flag=True, help="List the recipes of the project's tasks instead.")
+@reported
+def list_(paths: tuple[Path, ...], keyword: str | None, verbose: bool, networks: bool) -> None:
+    """List claims, one id per line; nothing is trained."""
+    project = _project(paths, None)
+    if networks:
+        for name in project.task_files():
+            for recipe, facts in project.task(name).recipes.items():
+                click.echo(f"{name}/{recipe}\t{facts.kind}, {facts.layers} x {facts.units} units, {facts.steps} steps")
+        return
+    questions = collect(project, paths)
+    for question in matching(questions, keyword) if keyword else questions:
+        click.echo(question.id)
+        if verbose:
+            click.echo(f"    {question.claim}")
+
+
+@main.command()
+@click.argument("networks", nargs=-1, required=True)
+@_seeds_option
+@_common_options
+@reported
+def train(networks: tuple[str, ...], seeds: str | None, jobs: int | None, store: Path | None) -> None:
+    """Train networks, e.g. counting/lstm, and keep them in the store; seed 0 unless --seeds is given."""
+    from neuronspec import runner, terminal
+
+    project = _project((), store)
+    chosen = read_seeds(seeds) if seeds else (0,)
+    for name in networks:
+        runner.task_and_recipe(project, name)
+    with terminal.Live(terminal.console(stderr=True)) as watcher:
+        for name in networks:
+            began = time.perf_counter()
+            found = runner.obtain(project, name, chosen, jobs or runner.cores(), watcher)
+            stored = [file for file in found.values() if isinstance(file, Path)]
+            where = stored[0].parent if stored else "nowhere"
+            click.echo(f"{name}: {len(stored)} networks in {where} ({time.perf_counter() - began:.1f} s)")
+
+
+@main.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+@reported
+def init(folder: Path) -> None:
+    """Make tasks/ and specs/ in FOLDER, with a small example that verifies at once."""
+    starter = Path(__file__).parent / "starter"
+    files = [file for file in sorted(starter.rglob("*.py")) if "__pycache__" not in file.parts]
+    targets = [folder / file.relative_to(starter) for file in files]
+    for target in targets:
+        if target.exists():
+            raise ProjectError(f"{target} is there already; nothing was written")
+    try:
+        for file, target in zip(files, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    except OSError as error:
+        raise ProjectError(f"cannot write to {folder}: {error.strerror}") from None
+    click.echo("\n".join(f"wrote {target}" for target in targets))
+    there = "" if folder == Path() else f"cd {folder} && "
+    click.echo(f"next: {there}neuronspec verify")

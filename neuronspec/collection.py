@@ -1,0 +1,148 @@
+"""Spec files -> questions: every claim, checked against its task and recipe, before anything runs. Loads no torch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from neuronspec.engine.vocabulary import check
+from neuronspec.errors import NeuronspecError, ProjectError, SpecError
+from neuronspec.language.claims import Claim
+from neuronspec.language.spec import Spec
+from neuronspec.project import Project
+
+
+@dataclass(frozen=True)
+class Question:
+    """One claim that is to be verified.
+
+    Args:
+        id: ``specs/spec_counting.py::counting::sentence``.
+        spec_id: the id without the sentence.
+        sentence: as the spec has it; ``refuted: ...`` where that verdict is stated.
+    """
+
+    id: str
+    spec_id: str
+    sentence: str
+    claim: Claim
+    spec: Spec
+
+    @property
+    def recipe(self) -> str:
+        return self.spec.recipe
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.spec.seeds
+
+
+def collect(
+    project: Project, paths: Sequence[Path] = (), seeds: Iterable[int] | None = None, full: bool = False
+) -> list[Question]:
+    """Return the claims of some spec files or folders, or of all the project's own.
+
+    Args:
+        seeds: other seeds than the specs name.
+        full: take every recipe at the size of its source.
+
+    Raises:
+        NeuronspecError: naming file, line, spec or sentence.
+    """
+    questions = [q for file in spec_files(project, paths) for q in read(project, file, seeds, full)]
+    if not questions:
+        folders = ", ".join(project.shown(folder) for folder in project.specs)
+        raise ProjectError(f"no spec_*.py file in {folders}; `neuronspec init` makes a first one")
+    return questions
+
+
+def spec_files(project: Project, paths: Sequence[Path]) -> list[Path]:
+    """Return the spec files that some paths mean; all the project's own for none."""
+    files: list[Path] = []
+    for path in paths or project.specs:
+        if not path.exists() and paths:
+            raise ProjectError(f"{path}: no such file or folder")
+        files += sorted(path.rglob("spec_*.py")) if path.is_dir() else [path] if path.exists() else []
+    return files
+
+
+def read(project: Project, file: Path, seeds: Iterable[int] | None = None, full: bool = False) -> list[Question]:
+    """Return the claims of one spec file, in its order."""
+    file = file.resolve()
+    _refuse_lost_names(project, file)
+    specs = {name: value for name, value in vars(project.load(file)).items() if isinstance(value, Spec)}
+    if not specs:
+        raise SpecError(f"{project.shown(file)} holds no spec: expected name = Spec(...)")
+    return [q for name, spec in specs.items() for q in _questions(project, file, name, _as_asked(spec, seeds, full))]
+
+
+def _as_asked(spec: Spec, seeds: Iterable[int] | None, full: bool) -> Spec:
+    if full and "@" not in spec.recipe:
+        spec = replace(spec, recipe=f"{spec.recipe}@full")
+    return spec if seeds is None else replace(spec, seeds=tuple(seeds))
+
+
+def _questions(project: Project, file: Path, name: str, spec: Spec) -> Iterator[Question]:
+    spec_id = f"{project.shown(file)}::{name}"
+    try:
+        task_name, _, recipe_name = spec.recipe.partition("/")
+        task = project.task(task_name)
+        check(spec, task, task.recipe(recipe_name))
+    except NeuronspecError as error:
+        raise type(error)(f"{spec_id}: {error}") from error
+    for sentence, claim in spec.claims:
+        said = sentence if claim.expected == "supported" else f"{claim.expected}: {sentence}"
+        yield Question(f"{spec_id}::{said}", spec_id, said, claim, spec)
+
+
+def _refuse_lost_names(project: Project, file: Path) -> None:
+    """Raise SpecError where Python would silently drop a sentence or a spec: two of one name."""
+    try:
+        tree = ast.parse(file.read_text("utf-8"), str(file))
+    except (OSError, SyntaxError, ValueError):
+        return  # loading the file says it better
+    shown = project.shown(file)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys = [k for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+            _refuse_second(shown, ((str(k.value), k.lineno) for k in keys), "sentence")
+    assigned = (s for s in tree.body if isinstance(s, ast.Assign) and _calls_spec(s.value))
+    _refuse_second(shown, ((t.id, s.lineno) for s in assigned for t in s.targets if isinstance(t, ast.Name)), "spec")
+
+
+def _refuse_second(shown: str, names: Iterable[tuple[str, int]], what: str) -> None:
+    lines: dict[str, int] = {}
+    for name, line in names:
+        if name in lines:
+            raise SpecError(f"{shown}:{line}: a second {what} named {name!r}; the first stands in line {lines[name]}")
+        lines[name] = line
+
+
+def _calls_spec(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Spec"
+
+
+def matching(questions: Sequence[Question], expression: str) -> list[Question]:
+    """Return the questions whose id matches a ``-k`` expression as pytest has it: words, and, or, not, brackets."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval").body
+        return [q for q in questions if _matches(tree, q.id.lower())]
+    except (SyntaxError, ValueError):
+        raise ProjectError(
+            f"-k {expression!r}: expected words, and, or, not, brackets; quote a phrase: -k \"'forget gate'\""
+        ) from None
+
+
+def _matches(node: ast.expr, text: str) -> bool:
+    if isinstance(node, ast.BoolOp):
+        held = [_matches(value, text) for value in node.values]
+        return all(held) if isinstance(node.op, ast.And) else any(held)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return not _matches(node.operand, text)
+    if isinstance(node, ast.Name):
+        return node.id.lower() in text
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
+        return str(node.value).lower() in text
+    raise ValueError(node)

@@ -1,0 +1,122 @@
+"""What a run found, as one JSON document: ``{"schema": 1, "claims": [...], "environment": {...}}``."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from neuronspec.engine.statistics import Control, Outcome
+from neuronspec.errors import ProjectError
+from neuronspec.files import write_atomically
+from neuronspec.language.expression import to_json
+from neuronspec.runner import Result, cores
+
+SCHEMA = 1
+PHASES = ("train", "trace", "pick", "intervene", "judge", "total")
+
+
+def document(claims: Sequence[dict[str, Any]], complete: bool = True) -> dict[str, Any]:
+    """Return a run as JSON data; ``complete`` is False for one that was broken off."""
+    return {"schema": SCHEMA, "complete": complete, "claims": list(claims), "environment": environment()}
+
+
+def write(path: Path, claims: Sequence[dict[str, Any]], complete: bool = True) -> None:
+    """Write a run to a file, whole or not at all."""
+    try:
+        write_atomically(path, (json.dumps(document(claims, complete), indent=1) + "\n").encode())
+    except OSError as error:
+        raise ProjectError(f"cannot write the run to {path}: {error.strerror}") from None
+
+
+def environment() -> dict[str, Any]:
+    """Return the circumstances of a run that may matter to its numbers; neither host nor user."""
+    packages = ("neuronspec", "torch", "numpy", "scikit-learn")
+    return {
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "machine": platform.machine(),
+        "cores": cores(),
+        "device": "cpu",
+    }
+
+
+def claim_json(result: Result) -> dict[str, Any]:
+    """Return a claim, its verdict and all its evidence as JSON data."""
+    question, claim = result.question, result.question.claim
+    return {
+        "id": question.id,
+        "says": question.sentence,
+        "claim": repr(claim),
+        "key": claim.key(question.recipe),
+        "evidence_key": claim.evidence_key(question.recipe),
+        "expression": to_json(claim),
+        "network": question.recipe,
+        "verdict": result.verdict,
+        "expected": claim.expected,
+        "reason": result.reason,
+        "value": plain(result.value),
+        "interval": [plain(end) for end in result.interval],
+        "bound": {"low": claim.low, "high": claim.high},
+        "controls": _controls(result),
+        "replicates": [_replicate(seed, outcome) for seed, outcome in result.outcomes.items()],
+        "seconds": {phase: round(result.seconds.get(phase, 0.0), 4) for phase in PHASES},
+    }
+
+
+def control_medians(result: Result) -> dict[str, float]:
+    """Return the median over seeds of each control that could be measured; NaN where none could."""
+    names = dict.fromkeys(name for outcome in result.outcomes.values() for name in outcome.controls)
+    medians = {}
+    for name in names:
+        values = [outcome.controls[name].value for outcome in result.outcomes.values() if name in outcome.controls]
+        finite = sorted(value for value in values if math.isfinite(value))
+        medians[name] = finite[len(finite) // 2] if finite else math.nan
+    return medians
+
+
+def control_notes(result: Result) -> dict[str, str]:
+    """Return what is to be said of controls that could not be measured."""
+    return {
+        name: control.note
+        for outcome in result.outcomes.values()
+        for name, control in outcome.controls.items()
+        if control.note
+    }
+
+
+def _controls(result: Result) -> dict[str, Any]:
+    notes = control_notes(result)
+    return {
+        name: {"value": plain(value), "note": notes.get(name, "")} for name, value in control_medians(result).items()
+    }
+
+
+def _replicate(seed: int, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "units": {name: list(units) for name, units in outcome.units.items()},
+        "value": plain(outcome.value),
+        "interval": [plain(end) for end in outcome.interval],
+        "verdict": outcome.verdict,
+        "reason": outcome.reason,
+        "controls": {name: _control(control) for name, control in outcome.controls.items()},
+    }
+
+
+def _control(control: Control) -> dict[str, Any]:
+    return {
+        "value": plain(control.value),
+        "difference": [plain(end) for end in control.difference],
+        "draws": control.draws,
+        "note": control.note,
+        "available": control.available,
+    }
+
+
+def plain(value: float) -> float | None:
+    """Return a number as JSON has it, which knows no NaN."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,134 @@
+"""The folder that a run is about: where its tasks, specs and stored networks are.
+
+Settings stand in pyproject.toml, under ``[tool.neuronspec]``: ``specs`` and ``tasks`` (folders) and ``store``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from neuronspec.errors import NeuronspecError, ProjectError, SpecError, TaskError, did_you_mean, nearest
+from neuronspec.networks.tasks import Task
+
+SETTINGS = {"specs": ("specs",), "tasks": ("tasks",), "store": ".neuronspec"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A root folder and its settings."""
+
+    root: Path
+    specs: tuple[Path, ...]
+    tasks: tuple[Path, ...]
+    store: Path
+    _read: dict[Path, Task] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def at(cls, start: Path) -> Project:
+        """Return the project that ``start`` lies in: the nearest folder above with settings, tasks or specs."""
+        start = start.resolve()
+        folders = [start, *start.parents]
+        root = next((f for f in folders if _is_root(f)), start)
+        settings = {**SETTINGS, **(_settings(root) or {})}
+        return cls(
+            root=root,
+            specs=tuple(root / folder for folder in settings["specs"]),
+            tasks=tuple(root / folder for folder in settings["tasks"]),
+            store=root / settings["store"],
+        )
+
+    def task_files(self) -> dict[str, Path]:
+        """Return the task files by the name of their task."""
+        files = [file for folder in self.tasks for file in sorted(folder.glob("[!_]*.py"))]
+        return {file.stem: file for file in files}
+
+    def task(self, name: str) -> Task:
+        """Return the task of this name; TaskError where there is none or its file does not define one."""
+        files = self.task_files()
+        if name not in files:
+            folders = ", ".join(self.shown(folder) for folder in self.tasks)
+            raise TaskError(f"no task {name!r}{did_you_mean(name, files)} (looked in {folders})")
+        file = files[name]
+        if file not in self._read:
+            task = getattr(self.load(file), "task", None)
+            if not isinstance(task, Task):
+                raise TaskError(f"{file.name} defines no task: expected task = Task(...)")
+            self._read[file] = task.named(name)
+        return self._read[file]
+
+    def shown(self, file: Path) -> str:
+        """Return ``file`` relative to the root, where it lies inside."""
+        return file.relative_to(self.root).as_posix() if file.is_relative_to(self.root) else file.as_posix()
+
+    def load(self, file: Path) -> ModuleType:
+        """Run a spec or task file as a module of its own; what goes wrong names file and line.
+
+        Raises:
+            NeuronspecError: of the kind that was raised inside, or SpecError where the file is not valid Python.
+        """
+        name = f"_neuronspec_{file.parent.name}_{file.stem}"
+        found = importlib.util.spec_from_file_location(name, file)
+        if not file.is_file() or found is None or found.loader is None:
+            raise ProjectError(f"{self.shown(file)}: no such Python file")
+        module = importlib.util.module_from_spec(found)
+        sys.modules[name] = module  # dataclasses and pickle look a module up by its name
+        try:
+            found.loader.exec_module(module)
+        except NeuronspecError as error:
+            raise type(error)(f"{self._place(file, error)}: {error}") from error
+        except SyntaxError as error:
+            raise SpecError(f"{self.shown(file)}:{error.lineno}: {error.msg}") from None
+        except Exception as error:  # a spec or task file is anybody's code
+            raise SpecError(
+                f"{self._place(file, error)}: {type(error).__name__}: {error}{_near_word(error)}"
+            ) from error
+        return module
+
+    def _place(self, file: Path, error: BaseException) -> str:
+        """``specs/spec_counting.py:12``: the last line of ``file`` that the error passed through."""
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), 0)
+        return f"{self.shown(file)}:{line}"
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "tasks").is_dir() or (folder / "specs").is_dir() or _settings(folder) is not None
+
+
+def _settings(folder: Path) -> dict[str, Any] | None:
+    """The ``[tool.neuronspec]`` table of a folder's pyproject.toml, or None."""
+    file = folder / "pyproject.toml"
+    if not file.is_file():
+        return None
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        settings = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("neuronspec")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{file}: {error}") from None
+    for name, value in (settings or {}).items():
+        if name not in SETTINGS:
+            raise ProjectError(f"{file}: [tool.neuronspec] has no setting {name!r}{did_you_mean(name, SETTINGS)}")
+        if not isinstance(value, str if name == "store" else list):
+            raise ProjectError(f"{file}: [tool.neuronspec] {name} = {value!r}: expected, e.g., {SETTINGS[name]!r}")
+    return settings
+
+
+def _near_word(error: Exception) -> str:
+    """``; did you mean 'correlation'?`` for a word that neuronspec does not have."""
+    import neuronspec
+
+    if isinstance(error, NameError):
+        return nearest(str(error.name), neuronspec.__all__)
+    quoted = str(error).split("'")
+    if isinstance(error, ImportError) and error.name == "neuronspec" and len(quoted) > 1:
+        return nearest(quoted[1], neuronspec.__all__)
+    return ""

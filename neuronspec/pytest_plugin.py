@@ -1,0 +1,268 @@
+"""The pytest plugin: every claim of ``spec_*.py`` is a test.
+
+It is imported by every pytest run where neuronspec is installed, so it loads nothing that is not needed until a
+claim runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from neuronspec.errors import NeuronspecError
+
+if TYPE_CHECKING:
+    from neuronspec.collection import Question
+    from neuronspec.project import Project
+    from neuronspec.runner import Result
+
+LETTERS = {"undecided": "u", "unlearnt": "l", "unspecific": "s", "refuted": "r", "error": "E"}
+"""How a verdict shows in the row of dots, where the spec says otherwise; upper case for an error."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("neuronspec", "claims about recurrent networks (spec_*.py)")
+    group.addoption(
+        "--neuronspec-json", metavar="FILE", type=Path, help="write the run to FILE, as `neuronspec verify --json`"
+    )
+    group.addoption("--neuronspec-seeds", metavar="N|FROM:TO", help="other seeds than the specs name: 5, or 1000:1010")
+    group.addoption("--neuronspec-full", action="store_true", help="take every recipe at the size of its source")
+    group.addoption("--neuronspec-jobs", metavar="N", type=int, help="processes to use [all cores; 1 with pytest -n]")
+    group.addoption("--neuronspec-store", metavar="DIR", type=Path, help="where networks are kept [.neuronspec]")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[None, list[Any], list[Any]]:
+    """Collect a spec file as one, and only as one: named on the command line, pytest would read it as tests too."""
+    collectors = yield
+    if file_path.suffix == ".py" and file_path.name.startswith("spec_") and _is_ours(file_path, parent):
+        return [SpecFile.from_parent(parent, path=file_path)]
+    return collectors
+
+
+def _is_ours(file: Path, parent: pytest.Collector) -> bool:
+    if parent.session.isinitpath(file):
+        return True
+    project = _project(parent.config, file)
+    return any(file.is_relative_to(folder) for folder in project.specs)
+
+
+def _project(config: pytest.Config, file: Path) -> Project:
+    from neuronspec.project import Project
+
+    project = Project.at(file.parent)
+    store = config.getoption("neuronspec_store")
+    return replace(project, store=store.resolve()) if store else project
+
+
+class SpecFile(pytest.File):
+    """A file of specs."""
+
+    def collect(self) -> Iterable[SpecNode]:
+        from neuronspec.cli import read_seeds
+        from neuronspec.collection import read
+
+        project, seeds = _project(self.config, self.path), self.config.getoption("neuronspec_seeds")
+        try:
+            found = read(
+                project, self.path, read_seeds(seeds) if seeds else None, self.config.getoption("neuronspec_full")
+            )
+        except NeuronspecError as error:
+            raise self.CollectError(str(error)) from None
+        names = dict.fromkeys(question.spec_id for question in found)
+        for name in names:
+            mine = [question for question in found if question.spec_id == name]
+            yield SpecNode.from_parent(self, name=name.rpartition("::")[2], questions=mine, project=project)
+
+
+class SpecNode(pytest.Collector):
+    """One spec."""
+
+    def __init__(self, *, questions: list[Question], project: Project, **node: Any) -> None:
+        super().__init__(**node)
+        self.questions, self.project = questions, project
+
+    def collect(self) -> Iterable[ClaimItem]:
+        for question in self.questions:
+            yield ClaimItem.from_parent(self, name=question.sentence, question=question, project=self.project)
+
+
+class Unexpected(Exception):
+    """A claim did not come out as its spec says."""
+
+
+class ClaimItem(pytest.Item):
+    """One claim."""
+
+    def __init__(self, *, question: Question, project: Project, **node: Any) -> None:
+        super().__init__(**node)
+        self.question, self.project = question, project
+        self.result: Result | None = None
+
+    def runtest(self) -> None:
+        from neuronspec.terminal import explain
+
+        self.result = _answers(self.session).of(self)
+        if self.result.verdict == "not applicable" and not self.result.as_expected:
+            pytest.skip(self.result.reason)
+        if not self.result.as_expected:
+            raise Unexpected(explain(self.result))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, Unexpected | NeuronspecError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        spec = self.question.spec_id.rpartition("::")[2]
+        return self.path, None, f"{spec}: {self.question.sentence}"
+
+
+class Answers:
+    """What has been verified in this session: each recipe once, with all of its selected claims."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self.session = session
+        self.results: dict[str, Result] = {}
+        self.errors: dict[tuple[Path, str], NeuronspecError] = {}
+        self.reported: dict[str, dict[str, Any]] = {}
+
+    def of(self, item: ClaimItem) -> Result:
+        """Return the answer to an item's question, after verifying all selected claims about its networks."""
+        about = (item.project.root, item.question.recipe)
+        if about in self.errors:
+            raise self.errors[about]
+        if item.question.id not in self.results:
+            try:
+                self._verify(item)
+            except NeuronspecError as error:
+                self.errors[about] = error
+                raise
+        result = self.results[item.question.id]
+        self._report(result)
+        return result
+
+    def _verify(self, item: ClaimItem) -> None:
+        from neuronspec.runner import verify
+
+        together = [
+            other.question
+            for other in self.session.items
+            if isinstance(other, ClaimItem)
+            and other.project == item.project
+            and other.question.recipe == item.question.recipe
+        ]
+        for result in verify(item.project, together, jobs=_jobs(self.session.config)):
+            self.results[result.question.id] = result
+
+    def _report(self, result: Result) -> None:
+        from neuronspec.ledger import claim_json
+
+        self.reported[result.question.id] = claim_json(result)
+
+
+ANSWERS = pytest.StashKey[Answers]()
+
+
+def _answers(session: pytest.Session) -> Answers:
+    return session.stash.setdefault(ANSWERS, Answers(session))
+
+
+def _jobs(config: pytest.Config) -> int | None:
+    """As asked; else all cores, or one in each worker of pytest-xdist."""
+    asked: int | None = config.getoption("neuronspec_jobs")
+    return asked or (1 if hasattr(config, "workerinput") else None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if isinstance(item, ClaimItem) and item.result is not None:
+        report.neuronspec_verdict = item.result.verdict  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    """Show undecided, unlearnt, unspecific and refuted by their own letter and word; they are failures all the same."""
+    verdict = getattr(report, "neuronspec_verdict", "")
+    if report.failed and verdict in LETTERS:
+        return "failed", LETTERS[verdict], verdict.upper()
+    return None
+
+
+# Writing the run down, also when pytest-xdist spreads it over workers.
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    claims = _answers(session).reported
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["neuronspec"] = claims
+        return
+    file = session.config.getoption("neuronspec_json")
+    if file is not None:
+        from neuronspec.ledger import write
+
+        from_workers: dict[str, Any] = session.config.stash.get(FROM_WORKERS, {})
+        claims = claims | from_workers
+        whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        write(file, list(claims.values()), complete=whole and not session.shouldfail and not session.shouldstop)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist has verified."""
+    claims = node.config.stash.setdefault(FROM_WORKERS, {})
+    claims |= getattr(node, "workeroutput", {}).get("neuronspec", {})
+
+
+FROM_WORKERS = pytest.StashKey[dict[str, Any]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the claims of one recipe on one worker, so that its networks are examined once."""
+    if config.getvalue("dist") != "load" or not _names_specs(config):
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByRecipe(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _recipe_of(config, nodeid) or nodeid
+
+    return ByRecipe(config, log)
+
+
+def _names_specs(config: pytest.Config) -> bool:
+    """Whether this run may hold specs; other runs keep pytest-xdist's own scheduling."""
+    from neuronspec.project import Project
+
+    folders = Project.at(config.rootpath).specs
+    named = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    return any(
+        path.name.startswith("spec_") or any(f.is_relative_to(path) or path.is_relative_to(f) for f in folders)
+        for path in named
+    )
+
+
+def _recipe_of(config: pytest.Config, nodeid: str) -> str:
+    """The recipe that a claim is about; empty for any other test."""
+    from neuronspec.collection import read
+
+    file = config.rootpath / nodeid.partition("::")[0]
+    if not file.name.startswith("spec_") or nodeid.count("::") < 2:
+        return ""
+    known = config.stash.setdefault(RECIPES, {})
+    if file not in known:
+        try:
+            questions = read(_project(config, file), file)
+        except NeuronspecError:
+            questions = []
+        known[file] = {question.spec_id.rpartition("::")[2]: question.recipe for question in questions}
+    return known[file].get(nodeid.split("::")[1], "")
+
+
+RECIPES = pytest.StashKey[dict[Path, dict[str, str]]]()

@@ -1,0 +1,152 @@
+"""What a person reads in the terminal: tables of verdicts, an explanation of one, progress."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from neuronspec.engine.statistics import Outcome
+from neuronspec.ledger import PHASES, control_medians, control_notes
+from neuronspec.runner import Result, Watcher
+
+COLOURS = {"supported": "green", "refuted": "red", "unspecific": "yellow", "error": "bold red"}
+PIPE_WIDTH = 160
+"""Columns where nobody watches: wide enough that a claim stays on one line."""
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console for stdout or stderr that does not wrap what is piped."""
+    watched = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if watched else PIPE_WIDTH, highlight=False)
+
+
+def number(value: float) -> str:
+    """Three significant digits; ``–`` for what could not be measured."""
+    return f"{value:.3g}" if math.isfinite(value) else "–"
+
+
+def span(low: float, high: float) -> str:
+    """``0.9 to 1``; nothing where there is no interval."""
+    return f"{number(low)} to {number(high)}" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Return the verdicts of one spec."""
+    spec = results[0].question.spec
+    heading = f"{results[0].question.spec_id}  [dim]{spec.recipe}, {_networks(results[0])}[/dim]\n{escape(spec.says)}"
+    drawn = Table(title=heading, title_justify="left", title_style="", header_style="dim", box=None, pad_edge=False)
+    for column in ("", "verdict", "claim", "value", "over seeds", "bound", "controls"):
+        drawn.add_column(column, justify="right" if column == "value" else "left", no_wrap=column in ("value", "bound"))
+    for result in results:
+        drawn.add_row(*_row(result))
+    return drawn
+
+
+def _networks(result: Result) -> str:
+    count = len(result.outcomes)
+    return f"{count} network{'s' if count != 1 else ''}"
+
+
+def _row(result: Result) -> list[str]:
+    mark = "[green]✓[/green]" if result.as_expected else "[bold red]✗[/bold red]"
+    colour = COLOURS.get(result.verdict, "magenta")
+    said = escape(result.question.sentence)
+    if not result.as_expected:
+        said += f"\n[dim]{escape(result.reason or 'stated: ' + result.question.claim.expected)}[/dim]"
+    controls = ", ".join(f"{name} {number(value)}" for name, value in control_medians(result).items())
+    verdict = f"[{colour}]{result.verdict}[/{colour}]"
+    bound = escape(result.question.claim.bound)
+    return [mark, verdict, said, number(result.value), span(*result.interval), bound, escape(controls)]
+
+
+def summary(results: Sequence[Result], seconds: float) -> str:
+    """Return the last lines: how many claims came out as stated, and where the time went."""
+    as_stated = sum(result.as_expected for result in results)
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(result.verdict for result in results).most_common())
+    spent = {phase: sum(result.seconds.get(phase, 0.0) for result in results) for phase in PHASES[:-1]}
+    phases = ", ".join(f"{phase} {s:.1f} s" for phase, s in spent.items())
+    return (
+        f"{as_stated} of {len(results)} claims came out as their specs say ({verdicts}) in {seconds:.1f} s\n"
+        f"work: {phases} (added up over processes)"
+    )
+
+
+def explain(result: Result) -> str:
+    """Return all there is to say about a verdict: claim, bound, value, interval, controls and every network."""
+    claim = result.question.claim
+    lines = [
+        result.question.sentence,
+        f"  claim      {claim}",
+        f"  verdict    {result.verdict} (stated: {claim.expected})" + (f": {result.reason}" if result.reason else ""),
+        f"  measured   {number(result.value)}, over {_networks(result)} {span(*result.interval) or 'nothing'}; "
+        f"bound {claim.bound}",
+    ]
+    notes = control_notes(result)
+    for name, value in control_medians(result).items():
+        note = f" ({notes[name]})" if name in notes else ""
+        lines.append(f"  control    {name} {number(value)}{note}")
+    lines += [f"  seed {seed:<5} {_seed(outcome)}" for seed, outcome in result.outcomes.items()]
+    return "\n".join(lines)
+
+
+def _seed(outcome: Outcome) -> str:
+    parts = [f"{outcome.verdict:<11}", f"{number(outcome.value):>7}"]
+    low, high = outcome.interval
+    if low != high and math.isfinite(low):
+        parts.append(f"[{number(low)}, {number(high)}]")
+    parts += [f"{name} {number(control.value)}" for name, control in outcome.controls.items()]
+    for units in outcome.units.values():
+        parts.append(" ".join(f"{'-' if u['sign'] < 0 else ''}{u['site']}[{u['index']}]" for u in units))
+    return "  ".join([*parts, outcome.reason]).rstrip()
+
+
+class Live(Watcher):
+    """A progress bar on stderr: live in a terminal; elsewhere a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        self.progress = Progress(*bar, TimeElapsedColumn(), console=console, transient=True)
+        self.last = time.monotonic()
+
+    def __enter__(self) -> Live:
+        if self.console.is_terminal:
+            self.progress.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.console.is_terminal:
+            self.progress.stop()
+
+    def training(self, recipe: str, done: int, total: int) -> None:
+        self._show(f"training {recipe}", done, total)
+
+    def examined(self, recipe: str, done: int, total: int) -> None:
+        self._show(f"examining {recipe}", done, total)
+
+    def warn(self, message: str) -> None:
+        self.console.print(f"[yellow]warning:[/yellow] {escape(message)}", soft_wrap=True)
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        if not self.console.is_terminal:
+            self._line(what, done, total)
+            return
+        known = next((task.id for task in self.progress.tasks if task.description == what), None)
+        task = self.progress.add_task(what, total=total) if known is None else known
+        self.progress.update(task, completed=done, visible=done < total)
+
+    def _line(self, what: str, done: int, total: int) -> None:
+        """At most one line in ten seconds, for logs."""
+        now = time.monotonic()
+        if now - self.last > 10:
+            self.console.print(f"{what}: {100 * done // total} %", soft_wrap=True)
+            self.last = now

@@ -1,0 +1,160 @@
+"""The command, as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from project_files import FAILING, make
+
+from neuronspec import runner
+from neuronspec.cli import main
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    def run(*args, spec=None):
+        if spec is not False and not (tmp_path / "specs").exists():
+            make(tmp_path, spec) if spec else make(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
+
+    return run
+
+
+def test_all_as_stated_is_exit_code_0(run):
+    said = run("verify", "--jobs", 1)
+    assert said.exit_code == 0
+    assert "6 of 6 claims came out as their specs say (5 supported, 1 refuted)" in said.stdout
+    assert "✓  refuted    refuted: it is never exact" in said.stdout
+
+
+def test_one_not_as_stated_is_exit_code_1(run):
+    said = run("verify", "--jobs", 1, "-v", spec=FAILING)
+    assert said.exit_code == 1
+    assert "✗  undecided" in said.stdout
+    assert "one_of('Z') never holds at the steps that count" in said.stdout
+    assert "seed 1" in said.stdout
+    assert "untrained twin" in said.stdout
+
+
+WRONG = {
+    ("verify", "nowhere"): "error: nowhere: no such file or folder",
+    ("verify", "-k", "ZZZ"): "error: -k 'ZZZ' matches no claim; `neuronspec list` shows them all",
+    ("verify", "--seeds", "many"): (
+        "error: --seeds many: expected how many (5) or from:to (1000:1010, the last left out)"
+    ),
+    ("verify", "--seeds", "5:5"): "error: --seeds 5:5: expected how many (5)",
+    ("train", "tiny/grru"): "error: task tiny has no recipe 'grru'; did you mean 'gru'?",
+    ("train", "tinny/gru"): "error: no task 'tinny'; did you mean 'tiny'? (looked in tasks)",
+    ("train", "tiny"): "error: task tiny has no recipe ''; known: gru, lstm",
+    ("verify", "--jobs", "0"): "Error: Invalid value for '--jobs': 0 is not in the range x>=1.",
+    ("verfy",): "Error: No such command 'verfy'",
+}
+
+
+@pytest.mark.parametrize("args", WRONG)
+def test_wrong_use_is_exit_code_2(run, args):
+    said = run(*args)
+    assert said.exit_code == 2
+    assert WRONG[args] in said.stderr
+
+
+def test_json_to_a_file_and_to_stdout(run, tmp_path):
+    assert run("verify", "--jobs", 1, "--json", "run.json").exit_code == 0
+    said = run("verify", "--jobs", 1, "--json", "-")
+    to_file, to_stdout = json.loads((tmp_path / "run.json").read_text()), json.loads(said.stdout)
+    for document in (to_file, to_stdout):
+        assert document["complete"]
+        for claim in document["claims"]:
+            del claim["seconds"]
+    assert to_file == to_stdout
+    assert "claims came out" in said.stderr
+
+
+def test_keyword_and_seeds(run):
+    said = run("verify", "--jobs", 1, "-k", "exact and not never", "--seeds", "2:4", "--json", "-")
+    (claim,) = json.loads(said.stdout)["claims"]
+    assert [replicate["seed"] for replicate in claim["replicates"]] == [2, 3]
+
+
+def test_a_path_decides_the_project(run, tmp_path, monkeypatch):
+    make(tmp_path / "other")
+    monkeypatch.chdir("/")
+    said = CliRunner().invoke(main, ["verify", str(tmp_path / "other" / "specs" / "spec_small.py"), "--jobs", "1"])
+    assert said.exit_code == 0
+    assert (tmp_path / "other" / ".neuronspec" / "networks").is_dir()
+
+
+def test_an_interrupted_run_keeps_what_was_judged(run, tmp_path, monkeypatch):
+    real = runner.verify
+
+    def interrupted(*args):
+        yield next(real(*args))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "verify", interrupted)
+    said = run("verify", "--jobs", 1, "--json", "run.json")
+    assert said.exit_code == 130
+    assert "interrupted after 1 of 6 claims; finished networks are kept" in said.stdout
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert (document["complete"], len(document["claims"])) == (False, 1)
+
+
+def test_list_trains_nothing(run, tmp_path):
+    said = run("list", "-v")
+    assert said.stdout.splitlines()[:2] == [
+        "specs/spec_small.py::small::it answers",
+        "    measured('answers').between(3, 3)",
+    ]
+    assert run("list", "-k", "tally").stdout == "specs/spec_small.py::small::a unit goes with the tally\n"
+    assert (
+        run("list", "--networks").stdout
+        == "tiny/gru\tgru, 1 x 6 units, 150 steps\ntiny/lstm\tlstm, 1 x 6 units, 2 steps\n"
+    )
+    assert not (tmp_path / ".neuronspec").exists()
+
+
+def test_train_stores_networks(run, tmp_path):
+    said = run("train", "tiny/lstm", "--seeds", 2, "--jobs", 1)
+    assert said.exit_code == 0
+    assert said.stdout.startswith("tiny/lstm: 2 networks in ")
+    assert len(list((tmp_path / ".neuronspec").rglob("*.safetensors"))) == 2
+
+
+def test_init_writes_an_example_that_verifies(run, tmp_path):
+    said = run("init", "mine", spec=False)
+    assert said.stdout.splitlines()[-1] == "next: cd mine && neuronspec verify"
+    verified = run("verify", "mine/specs", "--jobs", 1, spec=False)
+    assert verified.exit_code == 0, verified.stdout
+    again = run("init", "mine", spec=False)
+    assert again.exit_code == 2
+    assert "is there already; nothing was written" in again.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["verify"], ["list"], ["train"], ["init"]])
+def test_help_teaches(command):
+    said = CliRunner().invoke(main, [*command, "--help"])
+    assert said.exit_code == 0
+    assert len(said.stdout.splitlines()) > 5
+
+
+def test_ctrl_c_while_training(tmp_path):
+    """A real interrupt of a real process: it stops soon, says so, and the store stays whole."""
+    make(tmp_path, steps=10**6).joinpath("specs", "spec_small.py").write_text(
+        'from neuronspec import *\nlong = Spec("tiny/lstm", seeds=1, claims={"it": exact_match() >= 0})\n'
+    )
+    code = "from neuronspec.cli import main; main()"
+    command = [sys.executable, "-c", code, "verify", "--jobs", "1", "--json", "run.json"]
+    process = subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not list(tmp_path.rglob("*.steps")):
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted after 0 of 1 claims" in stdout
+    assert json.loads((tmp_path / "run.json").read_text())["complete"] is False
+    assert not list(tmp_path.rglob("*.safetensors"))

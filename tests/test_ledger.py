@@ -1,0 +1,56 @@
+"""The JSON of a run."""
+
+import json
+
+import pytest
+from project_files import make
+
+from neuronspec import ledger, runner
+from neuronspec.collection import collect
+from neuronspec.errors import ProjectError
+from neuronspec.language.expression import from_json
+from neuronspec.project import Project
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    project = Project.at(make(tmp_path_factory.mktemp("ledger")))
+    return list(runner.verify(project, collect(project), jobs=1))
+
+
+def test_the_document_has_the_promised_shape(results, tmp_path):
+    ledger.write(tmp_path / "run.json", [ledger.claim_json(result) for result in results])
+    run = json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)  # JSON knows no NaN
+    assert run.keys() == {"schema", "complete", "claims", "environment"}
+    assert run["schema"] == 1
+    claim = run["claims"][3]
+    promised = {"id", "says", "claim", "network", "verdict", "expected", "value", "interval", "bound", "controls"}
+    assert promised | {"replicates", "seconds"} <= claim.keys()
+    assert claim["id"] == "specs/spec_small.py::small::a unit goes with the tally"
+    assert claim["bound"] == {"low": 0.1, "high": None}
+    assert claim["seconds"].keys() == {"train", "trace", "pick", "intervene", "judge", "total"}
+    replicate = claim["replicates"][0]
+    assert {"seed", "units", "value", "interval", "verdict", "controls"} <= replicate.keys()
+    ((expression, units),) = replicate["units"].items()
+    assert expression.startswith("hidden.best(")
+    assert units[0].keys() == {"site", "layer", "index", "sign"}
+    assert replicate["controls"].keys() == {"random units", "untrained twin"}
+
+
+def test_a_claim_can_be_read_back(results):
+    for result in results:
+        written = ledger.claim_json(result)
+        assert from_json(written["expression"]) == result.question.claim
+        assert written["key"] == result.question.claim.key("tiny/gru")
+
+
+def test_circumstances_name_versions_but_no_host_and_no_user(results):
+    environment = ledger.environment()
+    assert environment.keys() == {"versions", "machine", "cores", "device"}
+    assert environment["versions"].keys() == {"python", "neuronspec", "torch", "numpy", "scikit-learn"}
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProjectError, match=r"cannot write the run to .*: (Not a directory|File exists)"):
+        ledger.write(tmp_path / "file" / "run.json", [])

@@ -1,0 +1,40 @@
+"""Where a project begins, and what its settings may say."""
+
+import pytest
+from project_files import make
+
+from neuronspec.errors import ProjectError
+from neuronspec.project import Project
+
+
+def test_the_nearest_folder_with_specs_tasks_or_settings(tmp_path):
+    outer = make(tmp_path)
+    inner = make(tmp_path / "specs" / "deep" / "other")
+    assert Project.at(outer / "specs").root == outer
+    assert Project.at(inner / "tasks").root == inner
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "pyproject.toml").write_text('[tool.neuronspec]\nspecs = ["claims"]\n')
+    project = Project.at(tmp_path / "elsewhere")
+    assert project.specs == (tmp_path / "elsewhere" / "claims",)
+    assert project.store == tmp_path / "elsewhere" / ".neuronspec"
+
+
+WRONG = {
+    "unknown setting": ('spec = ["x"]', "[tool.neuronspec] has no setting 'spec'; did you mean 'specs'?"),
+    "not a list": ('specs = "x"', "[tool.neuronspec] specs = 'x': expected, e.g., ('specs',)"),
+    "not toml": ("specs = [", "Invalid value"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_settings(tmp_path, case):
+    text, message = WRONG[case]
+    (tmp_path / "pyproject.toml").write_text(f"[tool.neuronspec]\n{text}\n")
+    with pytest.raises(ProjectError) as error:
+        Project.at(tmp_path)
+    assert str(error.value).startswith(f"{tmp_path / 'pyproject.toml'}: {message}")
+
+
+def test_modules_of_two_projects_do_not_meet(tmp_path):
+    one, two = Project.at(make(tmp_path / "one")), Project.at(make(tmp_path / "two", steps=9))
+    assert (one.task("tiny").recipe("lstm").steps, two.task("tiny").recipe("lstm").steps) == (2, 9)

@@ -1,0 +1,35 @@
+"""What a person reads."""
+
+import math
+
+import pytest
+from rich.console import Console
+
+from neuronspec.terminal import PIPE_WIDTH, Live, console, number, span
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1.0, "1"), (0.12345, "0.123"), (1234.5, "1.23e+03"), (math.nan, "–"), (-0.05, "-0.05")]
+)
+def test_number(value, shown):
+    assert number(value) == shown
+
+
+def test_span():
+    assert span(0.5, 1) == "0.5 to 1"
+    assert span(math.nan, math.nan) == ""
+
+
+def test_what_is_piped_is_wide_and_plain():
+    piped = console()
+    assert piped.width == PIPE_WIDTH
+    assert not piped.is_terminal
+
+
+def test_a_log_gets_a_line_now_and_then_not_a_bar(capsys):
+    with Live(Console(force_terminal=False)) as watcher:
+        watcher.last -= 60
+        watcher.training("tiny/gru", 50, 100)
+        watcher.training("tiny/gru", 60, 100)
+        watcher.warn("the [disk] is full")
+    assert capsys.readouterr().out == "training tiny/gru: 50 %\nwarning: the [disk] is full\n"
