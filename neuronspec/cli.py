@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neuronspec.collection import Question, collect, matching
+from neuronspec.collection import Question, collect, matching, read_seeds
 from neuronspec.errors import NeuronspecError, ProjectError
 from neuronspec.project import Project
 
@@ -53,30 +53,14 @@ def reported(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def read_seeds(text: str) -> tuple[int, ...]:
-    """``5`` -> 0…4; ``1000:1010`` -> 1000…1009.
-
-    Raises:
-        ProjectError: anything else.
-    """
-    low, colon, high = text.partition(":")
-    try:
-        seeds = range(int(low), int(high)) if colon else range(int(low))
-    except ValueError:
-        seeds = range(0)
-    if not seeds or seeds[0] < 0:
-        raise ProjectError(f"--seeds {text}: expected how many (5) or from:to (1000:1010, the last left out)")
-    return tuple(seeds)
-
-
 def _seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
     text = "Other seeds than the specs name: how many (5), or from:to (1000:1010)."
     return click.option("--seeds", metavar="N|FROM:TO", help=text)(command)
 
 
 def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    jobs = click.option("--jobs", type=click.IntRange(1), help="Processes to use [default: all cores].")
-    store = click.option("--store", type=click.Path(path_type=Path), help="Where networks are kept [.neuronspec].")
+    jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes to use [default: all cores].")
+    store = click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Where networks are kept [.neuronspec].")
     return jobs(store(command))
 
 
@@ -92,7 +76,7 @@ def _project(paths: Sequence[Path], store: Path | None) -> Project:
 @_seeds_option
 @click.option("--full", is_flag=True, help="Take every recipe at the size of its source.")
 @_common_options
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the run to FILE; - for stdout.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run to FILE; - for stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
 @reported
 def verify(

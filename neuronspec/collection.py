@@ -58,6 +58,22 @@ def collect(
     return questions
 
 
+def read_seeds(text: str) -> tuple[int, ...]:
+    """``5`` -> 0…4; ``1000:1010`` -> 1000…1009.
+
+    Raises:
+        ProjectError: anything else.
+    """
+    low, colon, high = text.partition(":")
+    try:
+        seeds = range(int(low), int(high)) if colon else range(int(low))
+    except ValueError:
+        seeds = range(0)
+    if not seeds or seeds[0] < 0:
+        raise ProjectError(f"--seeds {text}: expected how many (5) or from:to (1000:1010, the last left out)")
+    return tuple(seeds)
+
+
 def spec_files(project: Project, paths: Sequence[Path]) -> list[Path]:
     """Return the spec files that some paths mean; all the project's own for none."""
     files: list[Path] = []

@@ -63,8 +63,7 @@ class SpecFile(pytest.File):
     """A file of specs."""
 
     def collect(self) -> Iterable[SpecNode]:
-        from neuronspec.cli import read_seeds
-        from neuronspec.collection import read
+        from neuronspec.collection import read, read_seeds
 
         project, seeds = _project(self.config, self.path), self.config.getoption("neuronspec_seeds")
         try:

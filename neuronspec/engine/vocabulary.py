@@ -18,69 +18,14 @@ from neuronspec.language.units import Site, Unit
 from neuronspec.networks.tasks import Recipe, Task
 
 EVALUATED = frozenset(
-    [
-        "char",
-        "one_of",
-        "regex",
-        "inside",
-        "depth",
-        "count_of",
-        "remaining",
-        "position",
-        "since",
-        "upcoming",
-        "steps_to",
-        "label",
-        "before",
-        "after",
-        "&",
-        "|",
-        "~",
-        "+",
-        "-",
-        ">=",
-        "<=",
-        "equals",
-        "first",
-        "last",
-        "start",
-        "end",
-        "event",
-        "shifted",
-        "site",
-        "unit",
-        "best",
-        "all",
-        "on",
-        "others",
-        "increments",
-        "units|",
-        "units&",
-        "units-",
-        "quantile",
-        "zero",
-        "set_to",
-        "add",
-        "clamp",
-        "delay",
-        "patch",
-        "together",
-        "correlation",
-        "mean",
-        "spread",
-        "saturation",
-        "size",
-        "exact_match",
-        "length",
-        "measured",
-        "measure-",
-        "change",
-        "shift",
-        "moves",
-        "share_of_seeds",
-        "median_over_seeds",
-        "claim",
-    ]
+    """
+    char one_of regex inside depth count_of remaining position since upcoming steps_to label before after
+    & | ~ + - >= <= equals first last start end event shifted
+    site unit best all on others increments units| units& units- quantile
+    zero set_to add clamp delay patch together
+    correlation mean spread saturation size exact_match length measured
+    measure- change shift moves share_of_seeds median_over_seeds claim
+    """.split()
 )
 
 

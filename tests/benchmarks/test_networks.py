@@ -1,0 +1,61 @@
+"""Training and tracing against torch.nn, on one thread."""
+
+import pytest
+import torch
+from torch import nn
+
+from neuronspec.networks.recurrent import Recurrent
+from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.training import IGNORED, encode, one_thread, train_block, untrained
+
+CORPUS = [Example("a" * n + "X" + "b" * n) for n in range(1, 11)]
+FUSED = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+STEPS = 30
+
+
+def one_by_one(recipe, seeds):
+    """Each seed by a plain loop over the fused layer of torch."""
+    read, due = encode(CORPUS, "aXb$")
+    inputs = nn.functional.one_hot(read, 4).float()
+    for seed in seeds:
+        start = untrained(recipe, 4, seed)
+        recurrent, readout = FUSED[recipe.kind](4, recipe.units), nn.Linear(recipe.units, 4)
+        recurrent.load_state_dict(start.recurrent.state_dict())
+        parameters = [*recurrent.parameters(), *readout.parameters()]
+        optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate)
+        for _ in range(recipe.steps):
+            logits = readout(recurrent(inputs)[0])
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), due.flatten(), ignore_index=IGNORED)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+
+
+def as_a_block(recipe, seeds):
+    train_block(recipe, CORPUS, "aXb$", seeds)
+
+
+@pytest.mark.parametrize("kind", FUSED)
+@pytest.mark.parametrize("how", [one_by_one, as_a_block], ids=lambda how: how.__name__)
+def test_training_ten_seeds(benchmark, kind, how):
+    """Thirty steps of ten networks of ten units."""
+    benchmark.group = f"train: ten {kind}"
+    with one_thread():
+        benchmark.pedantic(how, (Recipe(kind, units=10, steps=STEPS), range(10)), rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("how", ["fused, hidden only", "traced, every site"])
+def test_tracing(benchmark, kind, how):
+    """100 sequences of 100 steps through 256 units."""
+    benchmark.group = f"trace: {kind} 256"
+    ours = Recurrent(kind, 64, 256).requires_grad_(False)
+    ours.initialise(torch.Generator().manual_seed(0))
+    fused = FUSED[kind](64, 256).requires_grad_(False)
+    fused.load_state_dict(ours.state_dict())
+    inputs = torch.randn(100, 100, 64)
+    everywhere = [(0, site) for site in ours.sites]
+    run = (lambda: fused(inputs)) if how.startswith("fused") else (lambda: ours(inputs, record=everywhere))
+    with one_thread():
+        benchmark.pedantic(run, rounds=7, warmup_rounds=1)

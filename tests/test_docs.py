@@ -1,0 +1,100 @@
+"""Docs that a test can fail."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import neuronspec
+from neuronspec.cli import main
+from neuronspec.engine.vocabulary import EVALUATED
+from neuronspec.language.expression import WORDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
+
+
+def blocks(language):
+    return [text for name, text in BLOCKS if name == language]
+
+
+def test_every_block_has_a_language_that_is_checked():
+    assert {name for name, _ in BLOCKS} <= {"python", "sh", "toml", "text"}
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0][:40])
+def test_python_blocks_run(code):
+    exec(compile(code, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("script", blocks("sh"), ids=lambda script: script.split("#")[0].strip())
+def test_shell_blocks_run(script, tmp_path):
+    """``make`` only says what it would do: it is what runs this test."""
+    script = re.sub(r"^make ", f"make --dry-run -C {shlex.quote(str(ROOT))} ", script, flags=re.M)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("settings", blocks("toml"))
+def test_settings_are_the_defaults(settings, tmp_path):
+    from neuronspec.project import Project
+
+    (tmp_path / "pyproject.toml").write_text(settings)
+    stated = Project.at(tmp_path)
+    (tmp_path / "pyproject.toml").unlink()
+    assert Project.at(tmp_path) == stated
+
+
+def test_help_is_what_the_readme_says():
+    (shown,) = [text for text in blocks("text") if text.startswith("Usage: neuronspec verify")]
+    said = CliRunner().invoke(main, ["verify", "--help"], terminal_width=100, prog_name="neuronspec")
+    assert said.stdout == shown
+
+
+def vocabulary():
+    section = README.split("## Vocabulary")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [word for row in rows for word in re.findall(r"(\*?)`([^`]+)`", row)]
+
+
+def test_the_vocabulary_table_is_exactly_the_public_words():
+    words = {name for _, name in vocabulary() if name.isidentifier()}
+    assert words == set(neuronspec.__all__)
+
+
+def test_the_words_in_italics_are_those_the_engine_cannot_evaluate():
+    for star, name in vocabulary():
+        word = re.sub(r"^(site|units)?\.|\(.*", "", name)
+        if word in WORDS and word != "Spec":
+            assert (word in EVALUATED) == (not star), name
+
+
+def test_every_make_target_is_listed():
+    targets = re.findall(r"^(\w[\w-]*):.*##", (ROOT / "Makefile").read_text(), re.M)
+    assert targets
+    assert [target for target in targets if f"`make {target}`" not in README] == []
+
+
+def test_every_shipped_spec_has_says_source_and_sentences():
+    from neuronspec.collection import collect
+    from neuronspec.project import Project
+
+    for question in collect(Project.at(ROOT)):
+        assert question.spec.says, question.id
+        assert question.spec.source, question.id
+
+
+def test_the_shipped_specs_number_what_the_readme_says():
+    from neuronspec.collection import collect
+    from neuronspec.project import Project
+
+    questions = collect(Project.at(ROOT), [ROOT / "specs" / "spec_counting.py"])
+    networks = {(q.recipe, seed) for q in questions for seed in q.seeds}
+    assert f"{len(networks)} networks, {len(questions)} claims" in README

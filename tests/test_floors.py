@@ -1,0 +1,49 @@
+"""Lower floors never import higher ones: a module imports only those that stand above it in this list."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "neuronspec"
+
+FLOORS = """
+    errors files
+    language.expression language.signals language.units language.interventions language.claims language.measures
+    language.spec language
+    __init__
+    networks.tasks networks networks.recurrent networks.models networks.training networks.store
+    testing
+    engine engine.vocabulary engine.statistics engine.signals engine.tracing engine.picks engine.patching
+    engine.subject engine.evaluate engine.examine
+    project collection runner ledger terminal cli __main__ pytest_plugin
+""".split()
+
+
+def module(file):
+    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(file):
+    """The modules of ours that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = [f"{node.module}.{a.name}" for a in node.names]
+            names = [name if name.removeprefix("neuronspec.") in FLOORS else node.module for name in inner]
+        for name in names:
+            if name.split(".")[0] == "neuronspec":
+                yield name.removeprefix("neuronspec").removeprefix(".") or "__init__"
+
+
+FILES = [file for file in sorted(PACKAGE.rglob("*.py")) if "starter" not in file.parts]
+
+
+@pytest.mark.parametrize("file", FILES, ids=module)
+def test_imports_point_down(file):
+    floor = FLOORS.index(module(file))
+    assert [name for name in imports(file) if FLOORS.index(name) >= floor] == []
+
+
+def test_every_module_has_its_floor():
+    assert sorted(map(module, FILES)) == sorted(FLOORS)
