@@ -60,7 +60,9 @@ def _seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes to use [default: all cores].")
-    store = click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Where networks are kept [.neuronspec].")
+    store = click.option(
+        "--store", type=click.Path(path_type=Path), metavar="DIR", help="Store of networks [.neuronspec]."
+    )
     return jobs(store(command))
 
 
@@ -76,7 +78,9 @@ def _project(paths: Sequence[Path], store: Path | None) -> Project:
 @_seeds_option
 @click.option("--full", is_flag=True, help="Take every recipe at the size of its source.")
 @_common_options
-@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run to FILE; - for stdout.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run; - for stdout."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
 @reported
 def verify(
