@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from neuronspec.engine.statistics import Control, Outcome
+from neuronspec.engine.statistics import Control, Outcome, median_controls
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
 from neuronspec.language.expression import to_json
@@ -67,17 +67,6 @@ def claim_json(result: Result) -> dict[str, Any]:
     }
 
 
-def control_medians(result: Result) -> dict[str, float]:
-    """Return the median over seeds of each control that could be measured; NaN where none could."""
-    names = dict.fromkeys(name for outcome in result.outcomes.values() for name in outcome.controls)
-    medians = {}
-    for name in names:
-        values = [outcome.controls[name].value for outcome in result.outcomes.values() if name in outcome.controls]
-        finite = sorted(value for value in values if math.isfinite(value))
-        medians[name] = finite[len(finite) // 2] if finite else math.nan
-    return medians
-
-
 def control_notes(result: Result) -> dict[str, str]:
     """Return what is to be said of controls that could not be measured."""
     return {
@@ -91,7 +80,8 @@ def control_notes(result: Result) -> dict[str, str]:
 def _controls(result: Result) -> dict[str, Any]:
     notes = control_notes(result)
     return {
-        name: {"value": plain(value), "note": notes.get(name, "")} for name, value in control_medians(result).items()
+        name: {"value": plain(value), "note": notes.get(name, "")}
+        for name, value in median_controls(result.answers).items()
     }
 
 

@@ -24,8 +24,8 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from neuronspec.collection import Question
-from neuronspec.engine.examine import Examined, Request, examine, own_measures
-from neuronspec.engine.statistics import Outcome, against_bound, median_interval, over_seeds, wilson
+from neuronspec.engine.examine import Examined, Request, examine, of_one_network, own_measures
+from neuronspec.engine.statistics import Outcome, against_bound, median_controls, median_interval, over_seeds, wilson
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import measured, median_over_seeds, share_of_seeds
 from neuronspec.networks.store import Homeless, Shelf, train_missing
@@ -70,6 +70,11 @@ class Result:
     outcomes: Mapping[int, Outcome]
     reason: str
     seconds: Mapping[str, float]
+
+    @property
+    def answers(self) -> list[Outcome]:
+        """What the networks said, in the order of their seeds."""
+        return list(self.outcomes.values())
 
     @property
     def as_expected(self) -> bool:
@@ -260,7 +265,7 @@ def _settle(
     training: float,
 ) -> Result:
     claim = question.claim
-    inner = _inner(claim)
+    inner = of_one_network(claim)
     outcomes = {seed: _finished(inner, outcome, said, task) for seed, (outcome, said, _) in answers.items()}
     seconds = {"train": training}
     for _, _, phases in answers.values():
@@ -275,13 +280,6 @@ def _settle(
         verdict, reason = over_seeds(said, question.spec.replication)
         value, span = _median_and_range(said)
     return Result(question, verdict, value, span, outcomes, reason, seconds | {"total": sum(seconds.values())})
-
-
-def _inner(claim: Claim) -> Claim:
-    """The claim that each single network answers."""
-    if isinstance(claim.measure, share_of_seeds):
-        return claim.measure.claim
-    return Claim(claim.measure.measure, low=-1e300) if isinstance(claim.measure, median_over_seeds) else claim
 
 
 def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Outcome:
@@ -317,4 +315,8 @@ def _median(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[str, str, float,
     if verdict in ("error", "not applicable", "unlearnt") or not len(values):
         return verdict, reason, math.nan, (math.nan, math.nan)
     value, (low, high) = float(np.median(values)), median_interval(values)
-    return *against_bound(claim, value, low, high), value, (low, high)
+    verdict, reason = against_bound(claim, value, low, high)
+    for name, control in median_controls(outcomes).items():
+        if verdict == "supported" and not claim.side_effect and claim.met_by(control):
+            verdict, reason = "unspecific", f"{name} meets the bound as well ({control:.3g})"
+    return verdict, reason, value, (low, high)

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from neuronspec.engine.statistics import Outcome
-from neuronspec.ledger import PHASES, control_medians, control_notes
+from neuronspec.engine.statistics import Outcome, median_controls
+from neuronspec.ledger import PHASES, control_notes
 from neuronspec.runner import Result, Watcher
 
 COLOURS = {"supported": "green", "refuted": "red", "unspecific": "yellow", "error": "bold red"}
@@ -62,7 +62,7 @@ def _row(result: Result) -> list[str]:
     said = escape(result.question.sentence)
     if not result.as_expected:
         said += f"\n[dim]{escape(result.reason or 'stated: ' + result.question.claim.expected)}[/dim]"
-    controls = ", ".join(f"{name} {number(value)}" for name, value in control_medians(result).items())
+    controls = ", ".join(f"{name} {number(value)}" for name, value in median_controls(result.answers).items())
     verdict = f"[{colour}]{result.verdict}[/{colour}]"
     bound = escape(result.question.claim.bound)
     return [mark, verdict, said, number(result.value), span(*result.interval), bound, escape(controls)]
@@ -91,7 +91,7 @@ def explain(result: Result) -> str:
         f"bound {claim.bound}",
     ]
     notes = control_notes(result)
-    for name, value in control_medians(result).items():
+    for name, value in median_controls(result.answers).items():
         note = f" ({notes[name]})" if name in notes else ""
         lines.append(f"  control    {name} {number(value)}{note}")
     lines += [f"  seed {seed:<5} {_seed(outcome)}" for seed, outcome in result.outcomes.items()]

@@ -23,7 +23,7 @@ from neuronspec.engine.tracing import Network, Place, complete
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import OverSeeds, measured, median_over_seeds, share_of_seeds, size
+from neuronspec.language.measures import measured, median_over_seeds, share_of_seeds, size
 from neuronspec.language.units import On, Site, Units
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.tasks import Example, Generated, Recipe
@@ -119,7 +119,8 @@ class _Examination:
         for claim in self.request.claims:
             self.clock.seconds.clear()
             with self.clock.phase("judge"):
-                outcomes.append(Outcome("error", reason=trouble) if trouble else self._outcome(claim, learnt))
+                said = Outcome("error", reason=trouble) if trouble else self._outcome(of_one_network(claim), learnt)
+                outcomes.append(said)
             phases = {*shared, *self.clock.seconds}
             seconds.append({p: shared.get(p, 0.0) + self.clock.seconds.get(p, 0.0) for p in phases})
         return Examined(self.request.seed, learnt, outcomes, generated, seconds)
@@ -134,10 +135,6 @@ class _Examination:
 
     def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
         measure = claim.measure
-        if isinstance(measure, share_of_seeds):
-            return self._outcome(measure.claim, learnt)
-        if isinstance(measure, median_over_seeds):
-            return replace(self._outcome(_open(measure), learnt), interval=(np.nan, np.nan))
         about_units = any(isinstance(e, Units) for e in claim.walk())
         missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in self.request.recipe.sites]
         if missing:
@@ -197,16 +194,15 @@ class _Examination:
         return {repr(base): units(base, own, self.subject.size).as_json() for base in own}
 
 
-def _open(measure: median_over_seeds) -> Claim:
-    """The inner measure of a median as a claim that any number meets."""
-    return Claim(measure.measure, low=-1e300, side_effect=True)
+def of_one_network(claim: Claim) -> Claim:
+    """Return what a claim says of each network: where it is over seeds, its inner claim, or its bound on that measure."""
+    if isinstance(claim.measure, share_of_seeds):
+        return claim.measure.claim
+    if isinstance(claim.measure, median_over_seeds):
+        return Claim(claim.measure.measure, low=claim.low, high=claim.high)
+    return claim
 
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:
     """Return the names of the task's own measures that claims ask for."""
     return {e.name for claim in claims for e in claim.walk() if isinstance(e, measured)}
-
-
-def is_over_seeds(claim: Claim) -> bool:
-    """Whether a claim is about the networks together."""
-    return isinstance(claim.measure, OverSeeds)

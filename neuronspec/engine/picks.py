@@ -114,7 +114,7 @@ def _(expression: words.others, lane: Lane, size: int) -> UnitSet:
 
 
 @units.register
-def _(expression: words._Pair, lane: Lane, size: int) -> UnitSet:
+def _(expression: words.SetOperation, lane: Lane, size: int) -> UnitSet:
     left, right = units(expression.left, lane, size), units(expression.right, lane, size)
     if left.place != right.place:
         raise SpecError(f"{expression}: sets of two sites, {left.site} and {right.site}; use .on(site) first")

@@ -199,7 +199,7 @@ def _(signal: words.Equals, on: Sequences) -> np.ndarray:
     return _threshold(np.equal, signal, on)
 
 
-def _threshold(comparison: np.ufunc, signal: words._Comparison, on: Sequences) -> np.ndarray:
+def _threshold(comparison: np.ufunc, signal: words.Comparison, on: Sequences) -> np.ndarray:
     now = values(signal.signal, on)
     return np.where(np.isnan(now), np.nan, comparison(now, signal.value))
 

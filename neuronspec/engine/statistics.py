@@ -230,6 +230,17 @@ def over_seeds(outcomes: Sequence[Outcome], replication: float) -> tuple[str, st
     )
 
 
+def median_controls(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return the median over seeds of each control; NaN where it could be measured in none."""
+    names = dict.fromkeys(name for outcome in outcomes for name in outcome.controls)
+    return {name: _median([o.controls[name].value for o in outcomes if name in o.controls]) for name in names}
+
+
+def _median(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.median(finite)) if finite else math.nan
+
+
 def median_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
     """The 95 % interval of a median over seeds, by the bootstrap."""
     drawn = np.random.default_rng(len(values)).choice(values, size=(RESAMPLES, len(values)))

@@ -122,18 +122,22 @@ class Subject:
     ) -> tuple[list[list[Generated]], Bool[np.ndarray, " batch"]]:
         """Return what it makes of them under an edit, a list per lane, and in which sequences the edit could be made.
 
-        All lanes run as one batch; each row resumes from the clean run at its first edited step.
+        All lanes run as one batch; each row resumes from the clean run at its first edited step. Where the edit
+        could not be made stands the clean run.
         """
         clean = self.own_words()
         with self.clock.phase("intervene"):
             edits, used = compile_edits(under, lanes, clean, self.size)
             kept = np.tile(used, len(lanes))
             start = torch.stack([edit.step for edit in edits]).min(0).values[torch.from_numpy(kept)]
-            rows = self._resumed(clean, np.tile(np.arange(len(used)), len(lanes))[kept], start)
-            added = iter(generate(self.network, rows, Edits([edit.rows(kept, start) for edit in edits])))
-            given = iter(rows.given.tolist())
-            return [[self._generated(clean, b, given, added) if used[b] else self.runs()[b] for b in range(len(used))]
-                    for _ in lanes], used  # fmt: skip
+            batch = np.tile(np.arange(len(used)), len(lanes))[kept]
+            rows = self._resumed(clean, batch, start)
+            added = generate(self.network, rows, Edits([edit.rows(kept, start) for edit in edits]))
+            lane_of = np.repeat(np.arange(len(lanes)), len(used))[kept]
+            runs = [self.runs() for _ in lanes]
+            for row, (lane, b) in enumerate(zip(lane_of.tolist(), batch.tolist(), strict=True)):
+                runs[lane][b] = self._generated(clean, b, int(rows.given[row]), added[row])
+            return runs, used
 
     def _resumed(self, clean: Clean, batch: np.ndarray, start: torch.Tensor) -> Rows:
         """Rows that go on from the clean run, each at its own step."""
@@ -154,11 +158,11 @@ class Subject:
             states.append(state)
         return states
 
-    def _generated(self, clean: Clean, b: int, given: Iterator[int], added: Iterator[list[int]]) -> Generated:
-        """The next edited row: what the clean run had said before it was edited, and what came then."""
-        example, vocabulary = self.verification[b], self.network.vocabulary
-        kept = clean.sequences.examples[b].text[example.prompt : next(given)]
-        run = generated(example, next(added), vocabulary)
+    def _generated(self, clean: Clean, b: int, given: int, added: Sequence[int]) -> Generated:
+        """What the clean run had said before it was edited, and what came then."""
+        example = self.verification[b]
+        kept = clean.sequences.examples[b].text[example.prompt : given]
+        run = generated(example, added, self.network.vocabulary)
         return replace(run, came=kept + run.came)
 
 

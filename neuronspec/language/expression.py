@@ -59,9 +59,13 @@ class Expression:
         raise SpecError(f"{self} has no truth value: it is data, and nothing has been measured yet")
 
     def __repr__(self) -> str:
-        told = list(_told(self))
-        positional = [repr(value) for f, value in told if not f.kw_only]
-        named = [f"{f.name}={value!r}" for f, value in told if f.kw_only]
+        return self.as_call()
+
+    def as_call(self, without: str = "") -> str:
+        """Return ``word(value, name=value)``, defaults left out; of a method, without the field it is called on."""
+        told = [(f, repr(value)) for f, value in _told(self) if f.name != without]
+        positional = [value for f, value in told if not f.kw_only]
+        named = [f"{f.name}={value}" for f, value in told if f.kw_only]
         return f"{self.word}({', '.join(positional + named)})"
 
     @property

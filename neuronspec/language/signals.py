@@ -216,7 +216,9 @@ class Not(Signal, word="~"):
 
 
 @word
-class _Comparison(Signal):
+class Comparison(Signal):
+    """A signal against a number; abstract."""
+
     signal: Signal = part("signal")
     value: float = number()
 
@@ -228,15 +230,15 @@ class _Comparison(Signal):
         return f"{enclosed(self.signal)} {self.word} {shown(self.value)}"
 
 
-class AtLeast(_Comparison, word=">="):
+class AtLeast(Comparison, word=">="):
     """Hold where the signal is at least the value."""
 
 
-class AtMost(_Comparison, word="<="):
+class AtMost(Comparison, word="<="):
     """Hold where the signal is at most the value."""
 
 
-class Equals(_Comparison, word="equals"):
+class Equals(Comparison, word="equals"):
     """Hold where the signal is exactly the value."""
 
     def __repr__(self) -> str:

@@ -150,7 +150,7 @@ class Picked(Units):
     method: ClassVar[str]
 
     def __repr__(self) -> str:
-        return f"{self.site}.{super().__repr__().replace(f'{self.site!r}, ', '', 1)}"
+        return f"{self.site}.{self.as_call(without='site')}"
 
 
 @word
@@ -206,8 +206,7 @@ class IntegratedGradients(Units, word="integrated_gradients"):
     baseline: str = text(default="contrast", kw_only=True)
 
     def __repr__(self) -> str:
-        rest = super().__repr__().replace(f"{self.units!r}, ", "", 1)
-        return f"{enclosed(self.units)}.{rest}"
+        return f"{enclosed(self.units)}.{self.as_call(without='units')}"
 
 
 @word
@@ -226,7 +225,9 @@ class On(Units, word="on"):
 
 
 @word
-class _Pair(Units):
+class SetOperation(Units):
+    """Two sets of units joined; abstract."""
+
     left: Units = part("units")
     right: Units = part("units")
 
@@ -238,15 +239,15 @@ class _Pair(Units):
         return f"{enclosed(self.left)} {self.word.removeprefix('units ')} {enclosed(self.right)}"
 
 
-class Union(_Pair, word="units |"):
+class Union(SetOperation, word="units |"):
     """Units in either set."""
 
 
-class Intersection(_Pair, word="units &"):
+class Intersection(SetOperation, word="units &"):
     """Units in both sets."""
 
 
-class Without(_Pair, word="units -"):
+class Without(SetOperation, word="units -"):
     """Units of the left set that are not in the right one."""
 
 
