@@ -192,7 +192,7 @@ def train(networks: tuple[str, ...], seeds: str | None, jobs: int | None, store:
     with terminal.Live(terminal.console(stderr=True)) as watcher:
         for name in networks:
             began = time.perf_counter()
-            found = runner.obtain(project, name, chosen, jobs or runner.cores(), watcher)
+            found = runner.provide(project, name, chosen, jobs or runner.cores(), watcher)
             stored = [file for file in found.values() if isinstance(file, Path)]
             where = stored[0].parent if stored else "nowhere"
             click.echo(f"{name}: {len(stored)} networks in {where} ({time.perf_counter() - began:.1f} s)")

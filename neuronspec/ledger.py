@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from neuronspec.engine.statistics import Control, Outcome, median_controls
+from neuronspec.engine.replicates import median_controls
+from neuronspec.engine.statistics import Control, Outcome
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
 from neuronspec.language.expression import to_json
@@ -57,9 +58,9 @@ def claim_json(result: Result) -> dict[str, Any]:
         "network": question.recipe,
         "verdict": result.verdict,
         "expected": claim.expected,
-        "reason": result.reason,
-        "value": plain(result.value),
-        "interval": [plain(end) for end in result.interval],
+        "reason": result.settled.reason,
+        "value": plain(result.settled.value),
+        "interval": [plain(end) for end in result.settled.interval],
         "bound": {"low": claim.low, "high": claim.high},
         "controls": _controls(result),
         "replicates": [_replicate(seed, outcome) for seed, outcome in result.outcomes.items()],

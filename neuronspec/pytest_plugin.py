@@ -107,7 +107,7 @@ class ClaimItem(pytest.Item):
 
         self.result = _answers(self.session).of(self)
         if self.result.verdict == "not applicable" and not self.result.as_expected:
-            pytest.skip(self.result.reason)
+            pytest.skip(self.result.settled.reason)
         if not self.result.as_expected:
             raise Unexpected(explain(self.result))
 

@@ -14,9 +14,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from neuronspec.engine.statistics import Outcome, median_controls
+from neuronspec.engine.replicates import median_controls
+from neuronspec.engine.statistics import Outcome
 from neuronspec.ledger import PHASES, control_notes
-from neuronspec.runner import Result, Watcher
+from neuronspec.runner import Result
+from neuronspec.watcher import Watcher
 
 COLOURS = {"supported": "green", "refuted": "red", "unspecific": "yellow", "error": "bold red"}
 PIPE_WIDTH = 160
@@ -61,11 +63,11 @@ def _row(result: Result) -> list[str]:
     colour = COLOURS.get(result.verdict, "magenta")
     said = escape(result.question.sentence)
     if not result.as_expected:
-        said += f"\n[dim]{escape(result.reason or 'stated: ' + result.question.claim.expected)}[/dim]"
+        said += f"\n[dim]{escape(result.settled.reason or 'stated: ' + result.question.claim.expected)}[/dim]"
     controls = ", ".join(f"{name} {number(value)}" for name, value in median_controls(result.answers).items())
     verdict = f"[{colour}]{result.verdict}[/{colour}]"
     bound = escape(result.question.claim.bound)
-    return [mark, verdict, said, number(result.value), span(*result.interval), bound, escape(controls)]
+    return [mark, verdict, said, number(result.settled.value), span(*result.settled.interval), bound, escape(controls)]
 
 
 def summary(results: Sequence[Result], seconds: float) -> str:
@@ -82,12 +84,13 @@ def summary(results: Sequence[Result], seconds: float) -> str:
 
 def explain(result: Result) -> str:
     """Return all there is to say about a verdict: claim, bound, value, interval, controls and every network."""
-    claim = result.question.claim
+    claim, settled = result.question.claim, result.settled
     lines = [
         result.question.sentence,
         f"  claim      {claim}",
-        f"  verdict    {result.verdict} (stated: {claim.expected})" + (f": {result.reason}" if result.reason else ""),
-        f"  measured   {number(result.value)}, over {_networks(result)} {span(*result.interval) or 'nothing'}; "
+        f"  verdict    {result.verdict} (stated: {claim.expected})"
+        + (f": {result.settled.reason}" if result.settled.reason else ""),
+        f"  measured   {number(result.settled.value)}, over {_networks(result)} {span(*result.settled.interval) or 'nothing'}; "
         f"bound {claim.bound}",
     ]
     notes = control_notes(result)

@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import install_import_hook
 
-CHECKED = ["engine", "networks.recurrent", "networks.models", "networks.training", "networks.store"]
+CHECKED = ["engine", "networks.recurrent", "networks.models", "networks.training", "networks.store", "networks.supply"]
 install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 
 torch.set_num_threads(1)  # two workers with two threads each would wait for one another

@@ -8,14 +8,15 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "neuronspec"
 
 FLOORS = """
-    errors files
+    errors files watcher
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.spec language
     __init__
     networks.tasks networks networks.recurrent networks.models networks.training networks.store
+    networks.supply
     testing
-    engine engine.vocabulary engine.statistics engine.signals engine.tracing engine.picks engine.patching
-    engine.subject engine.evaluate engine.examine
+    engine engine.vocabulary engine.statistics engine.replicates engine.signals engine.tracing engine.picks
+    engine.patching engine.subject engine.evaluate engine.examine
     project collection runner ledger terminal cli __main__ pytest_plugin
 """.split()
 

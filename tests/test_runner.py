@@ -13,9 +13,10 @@ from neuronspec.errors import StoreError
 from neuronspec.networks import store as store_module
 from neuronspec.networks.store import Shelf
 from neuronspec.project import Project
+from neuronspec.watcher import Watcher
 
 
-class Told(runner.Watcher):
+class Told(Watcher):
     def __init__(self):
         self.trained, self.seen, self.warnings = [], [], []
 
@@ -95,7 +96,7 @@ def test_a_network_that_never_learns_is_unlearnt(tmp_path):
         "forgets": "unlearnt",
         "anything": "unlearnt",
     }
-    assert results[4].reason == "0 of 3 networks learnt the task"
+    assert results[4].settled.reason == "0 of 3 networks learnt the task"
 
 
 def test_damage_in_the_store_is_said_and_mended(project):

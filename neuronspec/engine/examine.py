@@ -13,19 +13,20 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file
-from torch import Tensor
 
 from neuronspec.engine.evaluate import View, estimate, scores
 from neuronspec.engine.picks import DRAWS, Lane, bases, layer_of, pick, random_lanes, units
+from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge
 from neuronspec.engine.subject import SPARE, Clock, Subject, state_places
 from neuronspec.engine.tracing import Network, Place, complete
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import measured, median_over_seeds, share_of_seeds, size
+from neuronspec.language.measures import measured, size
 from neuronspec.language.units import On, Site, Units
 from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
 from neuronspec.networks.training import one_thread, untrained
 
@@ -35,15 +36,15 @@ class Request:
     """What a worker needs to examine one network."""
 
     name: str
-    seed: int
     recipe: Recipe
     vocabulary: str
-    weights: Path | Mapping[str, Tensor]
     discovery: Sequence[Example]
     verification: Sequence[Example]
     census: bool
     competence: Claim
-    claims: Sequence[Claim]
+    seed: int = 0
+    weights: Weights = field(default_factory=dict)
+    claims: Sequence[Claim] = ()
     measured_on: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     """The examples of each of the task's own measures that a claim asks for."""
 
@@ -192,15 +193,6 @@ class _Examination:
     def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
         """The units that each expression of a claim turned out to mean."""
         return {repr(base): units(base, own, self.subject.size).as_json() for base in own}
-
-
-def of_one_network(claim: Claim) -> Claim:
-    """Return what a claim says of each network: where it is over seeds, its inner claim, or its bound on that measure."""
-    if isinstance(claim.measure, share_of_seeds):
-        return claim.measure.claim
-    if isinstance(claim.measure, median_over_seeds):
-        return Claim(claim.measure.measure, low=claim.low, high=claim.high)
-    return claim
 
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:

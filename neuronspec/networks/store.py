@@ -31,10 +31,6 @@ from neuronspec.networks.training import TRAINING, Trained, block_of, train_bloc
 CARD_SCHEMA = 1
 
 
-class SetAside(UserWarning):
-    """A file in the store was not what it should be; it was renamed, and the network is trained again."""
-
-
 @dataclass(frozen=True)
 class Shelf:
     """Where the networks of one recipe stand in the store, and what they are made from."""
@@ -60,17 +56,17 @@ class Shelf:
     def card_file(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}.json"
 
-    def load(self, seed: int) -> dict[str, Tensor] | None:
+    def load(self, seed: int, warn: Callable[[str], None] = warnings.warn) -> dict[str, Tensor] | None:
         """Return the weights of a seed, or None where there are none.
 
-        A file that is cut short, foreign or of the wrong shape is set aside with a warning (``SetAside``).
+        A file that is cut short, foreign or of the wrong shape is set aside with a warning.
         """
         if not self.card_file(seed).exists():
             return None
         try:
             return self._read(seed)
         except (StoreError, OSError, safetensors.SafetensorError) as error:
-            self._set_aside(seed, error)
+            warn(self._set_aside(seed, error))
             return None
 
     def _read(self, seed: int) -> dict[str, Tensor]:
@@ -96,7 +92,8 @@ class Shelf:
             raise StoreError("its card is no JSON object")
         return card
 
-    def _set_aside(self, seed: int, error: Exception) -> None:
+    def _set_aside(self, seed: int, error: Exception) -> str:
+        """Rename what cannot be read, so that it is neither lost nor in the way; return what to say of it."""
         aside = [file for file in (self.card_file(seed), self.weights_file(seed)) if file.exists()]
         try:
             for file in aside:
@@ -104,11 +101,7 @@ class Shelf:
         except OSError as unwritable:
             raise StoreError(f"{self.card_file(seed)} cannot be read ({error}) nor set aside ({unwritable})") from error
         names = " and ".join(file.name for file in aside)
-        warnings.warn(
-            f"{self.name} seed {seed}: {error}; {names} in {self.folder} set aside, the network is trained again",
-            SetAside,
-            stacklevel=3,
-        )
+        return f"{self.name} seed {seed}: {error}; {names} in {self.folder} set aside, the network is trained again"
 
     def save(self, trained: Trained) -> None:
         """Write weights, then card, each whole or not at all."""

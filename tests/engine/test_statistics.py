@@ -12,12 +12,9 @@ import neuronspec as ns
 from neuronspec.engine.statistics import (
     Control,
     Estimate,
-    Outcome,
     compare,
     interval,
     judge,
-    median_interval,
-    over_seeds,
     per_sequence,
     wilson,
 )
@@ -138,36 +135,3 @@ def test_verdicts(case):
     outcome = judge(claim, estimate, controls, census=False)
     assert outcome.verdict == verdict, outcome.reason
     assert bool(outcome.reason) == (verdict in ("undecided", "unspecific"))
-
-
-OVER_SEEDS = {
-    "all agree": (["supported"] * 3, 0.8, "supported"),
-    "of three, all three": (["supported"] * 2 + ["refuted"], 0.8, "undecided"),
-    "eight of ten": (["supported"] * 8 + ["refuted"] * 2, 0.8, "supported"),
-    "seven of ten": (["supported"] * 7 + ["refuted"] * 3, 0.8, "undecided"),
-    "refuted alike": (["refuted"] * 9 + ["undecided"], 0.8, "refuted"),
-    "unlearnt are left out": (["supported"] * 8 + ["unlearnt"] * 2, 1.0, "supported"),
-    "half learnt": (["supported"] * 5 + ["unlearnt"] * 5, 0.8, "supported"),
-    "fewer than half learnt": (["supported"] * 4 + ["unlearnt"] * 6, 0.8, "unlearnt"),
-    "none learnt": (["unlearnt"] * 3, 0.8, "unlearnt"),
-    "an error is no verdict": (["supported"] * 9 + ["error"], 0.8, "error"),
-    "not applicable": (["not applicable"] * 3, 0.8, "not applicable"),
-}
-
-
-@pytest.mark.parametrize("case", OVER_SEEDS)
-def test_verdict_over_seeds(case):
-    verdicts, replication, expected = OVER_SEEDS[case]
-    assert over_seeds([Outcome(v) for v in verdicts], replication)[0] == expected
-
-
-def test_disagreement_is_counted():
-    said = [Outcome("supported")] * 11 + [Outcome("unspecific")] * 9
-    assert over_seeds(said, 0.8) == ("undecided", "seeds disagree: 11 supported, 9 unspecific")
-
-
-def test_the_median_interval_holds_the_median():
-    values = np.arange(20.0)
-    low, high = median_interval(values)
-    assert low <= np.median(values) <= high
-    assert 5 <= high - low <= 12

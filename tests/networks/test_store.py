@@ -14,7 +14,7 @@ import torch
 from neuronspec.errors import StoreError
 from neuronspec.language.measures import exact_match
 from neuronspec.networks import store as store_module
-from neuronspec.networks.store import SetAside, Shelf, train_missing
+from neuronspec.networks.store import Shelf, train_missing
 from neuronspec.networks.tasks import Example, Recipe, Task
 
 EXAMPLES = tuple(Example("a" * n + "X" + "b" * n, prompt=n + 1) for n in range(1, 4))
@@ -86,7 +86,7 @@ def test_a_damaged_network_is_set_aside_and_trained_again(shelf, damage):
     weights = trained(shelf)
     do, message = DAMAGE[damage]
     do(shelf)
-    with pytest.warns(SetAside, match=message) as said:
+    with pytest.warns(UserWarning, match=message) as said:
         assert shelf.load(0) is None
     assert "tiny/rnn seed 0: " in str(said[0].message)
     assert "set aside, the network is trained again" in str(said[0].message)
@@ -101,7 +101,7 @@ def test_foreign_weights_with_a_matching_card_are_refused(shelf):
     trained(other)
     for file in (Shelf.weights_file, Shelf.card_file):
         file(shelf, 0).write_bytes(file(other, 0).read_bytes())
-    with pytest.warns(SetAside, match="the weights do not have the recipe's shapes"):
+    with pytest.warns(UserWarning, match="the weights do not have the recipe's shapes"):
         assert shelf.load(0) is None
 
 
