@@ -85,13 +85,13 @@ def summary(results: Sequence[Result], seconds: float) -> str:
 def explain(result: Result) -> str:
     """Return all there is to say about a verdict: claim, bound, value, interval, controls and every network."""
     claim, settled = result.question.claim, result.settled
+    reason = f": {settled.reason}" if settled.reason else ""
+    over = span(*settled.interval) or "nothing"
     lines = [
         result.question.sentence,
         f"  claim      {claim}",
-        f"  verdict    {result.verdict} (stated: {claim.expected})"
-        + (f": {result.settled.reason}" if result.settled.reason else ""),
-        f"  measured   {number(result.settled.value)}, over {_networks(result)} {span(*result.settled.interval) or 'nothing'}; "
-        f"bound {claim.bound}",
+        f"  verdict    {settled.verdict} (stated: {claim.expected}){reason}",
+        f"  measured   {number(settled.value)}, over {_networks(result)} {over}; bound {claim.bound}",
     ]
     notes = control_notes(result)
     for name, value in median_controls(result.answers).items():
