@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neuronspec.collection import Question
     from neuronspec.project import Project
     from neuronspec.runner import Result
+    from neuronspec.watcher import Watcher
 
 LETTERS = {"undecided": "u", "unlearnt": "l", "unspecific": "s", "refuted": "r", "error": "E"}
 """How a verdict shows in the row of dots, where the spec says otherwise; upper case for an error."""
@@ -148,6 +149,7 @@ class Answers:
     def _verify(self, item: ClaimItem) -> None:
         from neuronspec.runner import verify
 
+        watcher = _told_to(self.session.config)
         together = [
             other.question
             for other in self.session.items
@@ -155,7 +157,7 @@ class Answers:
             and other.project == item.project
             and other.question.recipe == item.question.recipe
         ]
-        for result in verify(item.project, together, jobs=_jobs(self.session.config)):
+        for result in verify(item.project, together, _jobs(self.session.config), watcher):
             self.results[result.question.id] = result
 
     def _report(self, result: Result) -> None:
@@ -169,6 +171,21 @@ ANSWERS = pytest.StashKey[Answers]()
 
 def _answers(session: pytest.Session) -> Answers:
     return session.stash.setdefault(ANSWERS, Answers(session))
+
+
+def _told_to(config: pytest.Config) -> Watcher:
+    """A watcher that says in the terminal when networks begin to train: the first run can take a while."""
+    from neuronspec.watcher import Watcher
+
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    class Terminal(Watcher):
+        def training(self, recipe: str, done: int, total: int) -> None:
+            if done == 0 and reporter is not None and reporter.verbosity >= 0:
+                reporter.ensure_newline()
+                reporter.write_line(f"neuronspec: training {recipe}, once")
+
+    return Terminal()
 
 
 def _jobs(config: pytest.Config) -> int | None:

@@ -47,7 +47,8 @@ class Shelf:
         corpus_hash = task.corpus_hash()
         facts = {"recipe": recipe.facts(), "vocabulary": task.vocabulary, "corpus": corpus_hash, "training": TRAINING}
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-        folder = store / "networks" / f"{name.replace('/', '-').replace('@', '-')}-{key}"
+        base = name.partition("@")[0].replace("/", "-")  # a recipe that is as large as its source is kept once
+        folder = store / "networks" / f"{base}-{key}"
         return cls(folder, name, recipe, task.vocabulary, corpus_hash)
 
     def weights_file(self, seed: int) -> Path:

@@ -59,6 +59,7 @@ def test_whatever_decides_the_weights_decides_the_shelf(shelf, tmp_path):
     folders = {Shelf.of(tmp_path, "tiny/rnn", *change).folder for change in changed.values()}
     assert len({*folders, shelf.folder}) == 4
     assert Shelf.of(tmp_path, "tiny/rnn", TASK, replace(RECIPE, full=RECIPE)).folder == shelf.folder
+    assert Shelf.of(tmp_path, "tiny/rnn@full", TASK, RECIPE).folder == shelf.folder
 
 
 NOT_THESE = "the weights are not those that its card describes"
