@@ -7,6 +7,7 @@ claim runs.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,12 +179,17 @@ def _told_to(config: pytest.Config) -> Watcher:
     from neuronspec.watcher import Watcher
 
     reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
 
     class Terminal(Watcher):
+        said = ""
+
         def training(self, recipe: str, done: int, total: int) -> None:
-            if done == 0 and reporter is not None and reporter.verbosity >= 0:
-                reporter.ensure_newline()
-                reporter.write_line(f"neuronspec: training {recipe}, once")
+            if recipe != self.said and reporter is not None and reporter.verbosity >= 0:
+                self.said = recipe
+                with capture.global_and_fixture_disabled() if capture else nullcontext():
+                    reporter.ensure_newline()
+                    reporter.write_line(f"neuronspec: training {recipe}, once")
 
     return Terminal()
 
