@@ -150,7 +150,7 @@ class Answers:
     def _verify(self, item: ClaimItem) -> None:
         from neuronspec.runner import verify
 
-        watcher = _told_to(self.session.config)
+        watcher = _told_about(item)
         together = [
             other.question
             for other in self.session.items
@@ -174,10 +174,11 @@ def _answers(session: pytest.Session) -> Answers:
     return session.stash.setdefault(ANSWERS, Answers(session))
 
 
-def _told_to(config: pytest.Config) -> Watcher:
+def _told_about(item: ClaimItem) -> Watcher:
     """A watcher that says in the terminal when networks begin to train: the first run can take a while."""
     from neuronspec.watcher import Watcher
 
+    config = item.config
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
 
@@ -190,6 +191,8 @@ def _told_to(config: pytest.Config) -> Watcher:
                 with capture.global_and_fixture_disabled() if capture else nullcontext():
                     reporter.ensure_newline()
                     reporter.write_line(f"neuronspec: training {recipe}, once")
+                    if reporter.showfspath:  # begin the row of letters anew
+                        reporter.write_fspath_result(item.nodeid, "")
 
     return Terminal()
 

@@ -73,7 +73,7 @@ def test_a_failure_shows_all_there_is_to_know(pytester):
 
 def test_letters(pytester):
     make(pytester.path, FAILING)
-    run(pytester, "specs").stdout.fnmatch_lines(["neuronspec: training tiny/gru, once", "*r.uss*"])
+    run(pytester, "specs").stdout.fnmatch_lines(["neuronspec: training tiny/gru, once", "specs/spec_small.py r.uss*"])
 
 
 def test_exit_first(pytester):
