@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -16,18 +18,20 @@ import click
 
 from neuronspec.collection import Question, collect, matching, read_seeds
 from neuronspec.errors import NeuronspecError, ProjectError
+from neuronspec.files import check_target
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
     from neuronspec.runner import Result
 
 INTERRUPTED = 130
+BUG = 3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="neuronspec")
 def main() -> None:
-    r"""State what you believe about the units of a recurrent network, and verify it.
+    """State what you believe about the units of a recurrent network, and verify it.
 
     A spec file, specs/spec_NAME.py, ties sentences to claims; a task file, tasks/NAME.py, says what networks
     learn. Networks are trained once and kept in .neuronspec/. Start with:
@@ -36,19 +40,34 @@ def main() -> None:
       neuronspec init my-project     a task and a spec to change
       neuronspec verify              train what is missing, verify every claim
       pytest specs/                  the same, one test per claim
-    """
+    """  # noqa: D301  # click's mark for lines that are not to be joined
+
+
+def _stop(number: int, frame: object) -> None:
+    """End as on Ctrl-C, so that no process is left behind."""
+    raise KeyboardInterrupt
 
 
 def reported(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what a user can put right into one message and exit code 2."""
+    """Turn what a user can put right into one message and exit code 2, and a request to stop into 130."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        signal.signal(signal.SIGTERM, _stop)
         try:
             return command(*args, **kwargs)
         except NeuronspecError as error:
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
             sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("interrupted; finished networks are kept", err=True)
+            sys.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception:
+            traceback.print_exc()
+            click.echo("this is a fault of neuronspec: please report it with the lines above", err=True)
+            sys.exit(BUG)
 
     return run
 
@@ -67,13 +86,36 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _project(paths: Sequence[Path], store: Path | None) -> Project:
-    start = paths[0] if paths else Path()
-    project = Project.at(start if start.is_dir() else start.parent)
+    starts = [path if path.is_dir() else path.parent for path in paths] or [Path()]
+    project, *others = [Project.at(start) for start in starts]
+    for other in others:
+        if other.root != project.root:
+            raise ProjectError(f"{project.root} and {other.root} are two projects: verify them one by one")
     return replace(project, store=store.resolve()) if store else project
 
 
+def _questions(project: Project, named: Sequence[str], seeds: str | None = None, full: bool = False) -> list[Question]:
+    """Return the claims that files, folders and ids (``file.py::spec::sentence``) name; all for none."""
+    files = [Path(name.partition("::")[0]) for name in named]
+    found = collect(project, files, read_seeds(seeds) if seeds else None, full)
+    if not named:
+        return found
+    kept = [q for q in found if any(_names(project, name, q) for name in named)]
+    if not kept:
+        raise ProjectError(f"{', '.join(named)}: no such claim; `neuronspec list` shows them all")
+    return kept
+
+
+def _names(project: Project, name: str, question: Question) -> bool:
+    file, mark, rest = name.partition("::")
+    shown = project.shown(Path(file).resolve())
+    if not mark:
+        return shown in ("", ".") or question.id.startswith((f"{shown}::", f"{shown}/"))
+    return f"{question.id}::".startswith(f"{shown}::{rest}::")
+
+
 @main.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1)
 @click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
 @_seeds_option
 @click.option("--full", is_flag=True, help="Take every recipe at the size of its source.")
@@ -84,7 +126,7 @@ def _project(paths: Sequence[Path], store: Path | None) -> Project:
 @click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
 @reported
 def verify(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     keyword: str | None,
     seeds: str | None,
     full: bool,
@@ -93,13 +135,15 @@ def verify(
     json_file: Path | None,
     verbose: bool,
 ) -> None:
-    """Verify the claims of spec files or folders (all of the project's, without PATHS).
+    """Verify the claims of spec files, folders or ids (all of the project's, without PATHS).
 
     Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
     spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
     """
-    project = _project(paths, store)
-    questions = collect(project, paths, read_seeds(seeds) if seeds else None, full)
+    project = _project([Path(path.partition("::")[0]) for path in paths], store)
+    questions = _questions(project, paths, seeds, full)
+    if json_file is not None and str(json_file) != "-":
+        check_target(json_file)
     if keyword:
         questions = matching(questions, keyword)
         if not questions:
@@ -121,7 +165,7 @@ def _verify(
             for result in runner.verify(project, questions, jobs, watcher):
                 results.append(result)
                 _print_spec(out, questions, results, verbose)
-        code = 0 if all(result.as_expected for result in results) else 1
+        code = 1 if any(result.failed for result in results) else 0
         out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
@@ -156,20 +200,20 @@ def _write_json(ledger: Any, file: Path, to_stdout: bool, results: list[Result],
 
 
 @main.command("list")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1)
 @click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what each sentence claims.")
 @click.option("--networks", is_flag=True, help="List the recipes of the project's tasks instead.")
 @reported
-def list_(paths: tuple[Path, ...], keyword: str | None, verbose: bool, networks: bool) -> None:
+def list_(paths: tuple[str, ...], keyword: str | None, verbose: bool, networks: bool) -> None:
     """List claims, one id per line; nothing is trained."""
-    project = _project(paths, None)
+    project = _project([Path(path.partition("::")[0]) for path in paths], None)
     if networks:
         for name in project.task_files():
             for recipe, facts in project.task(name).recipes.items():
                 click.echo(f"{name}/{recipe}\t{facts.kind}, {facts.layers} x {facts.units} units, {facts.steps} steps")
         return
-    questions = collect(project, paths)
+    questions = _questions(project, paths)
     for question in matching(questions, keyword) if keyword else questions:
         click.echo(question.id)
         if verbose:

@@ -10,7 +10,7 @@ from pathlib import Path
 from neuronspec.engine.vocabulary import check
 from neuronspec.errors import NeuronspecError, ProjectError, SpecError
 from neuronspec.language.claims import Claim
-from neuronspec.language.spec import Spec
+from neuronspec.language.spec import MOST_SEEDS, Spec
 from neuronspec.project import Project
 
 
@@ -53,7 +53,7 @@ def collect(
     """
     questions = [q for file in spec_files(project, paths) for q in read(project, file, seeds, full)]
     if not questions:
-        folders = ", ".join(project.shown(folder) for folder in project.specs)
+        folders = ", ".join(project.shown(folder.resolve()) for folder in paths or project.specs)
         raise ProjectError(f"no spec_*.py file in {folders}; `neuronspec init` makes a first one")
     return questions
 
@@ -69,7 +69,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
         seeds = range(int(low), int(high)) if colon else range(int(low))
     except ValueError:
         seeds = range(0)
-    if not seeds or seeds[0] < 0:
+    if not 0 < len(seeds) <= MOST_SEEDS or seeds[0] < 0:
         raise ProjectError(f"--seeds {text}: expected how many (5) or from:to (1000:1010, the last left out)")
     return tuple(seeds)
 
@@ -81,7 +81,7 @@ def spec_files(project: Project, paths: Sequence[Path]) -> list[Path]:
         if not path.exists() and paths:
             raise ProjectError(f"{path}: no such file or folder")
         files += sorted(path.rglob("spec_*.py")) if path.is_dir() else [path] if path.exists() else []
-    return files
+    return list(dict.fromkeys(file.resolve() for file in files))
 
 
 def read(project: Project, file: Path, seeds: Iterable[int] | None = None, full: bool = False) -> list[Question]:
@@ -108,8 +108,12 @@ def _questions(project: Project, file: Path, name: str, spec: Spec) -> Iterator[
         check(spec, task, task.recipe(recipe_name))
     except NeuronspecError as error:
         raise type(error)(f"{spec_id}: {error}") from error
+    ids: set[str] = set()
     for sentence, claim in spec.claims:
         said = sentence if claim.expected == "supported" else f"{claim.expected}: {sentence}"
+        if said in ids:
+            raise SpecError(f"{spec_id}: two claims of one id, {said!r}")
+        ids.add(said)
         yield Question(f"{spec_id}::{said}", spec_id, said, claim, spec)
 
 
@@ -124,8 +128,9 @@ def _refuse_lost_names(project: Project, file: Path) -> None:
         if isinstance(node, ast.Dict):
             keys = [k for k in node.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
             _refuse_second(shown, ((str(k.value), k.lineno) for k in keys), "sentence")
-    assigned = (s for s in tree.body if isinstance(s, ast.Assign) and _calls_spec(s.value))
-    _refuse_second(shown, ((t.id, s.lineno) for s in assigned for t in s.targets if isinstance(t, ast.Name)), "spec")
+    assigned = [s for s in tree.body if isinstance(s, ast.Assign | ast.AnnAssign) and _calls_spec(s.value)]
+    targets = [(t, s.lineno) for s in assigned for t in (s.targets if isinstance(s, ast.Assign) else [s.target])]
+    _refuse_second(shown, ((t.id, line) for t, line in targets if isinstance(t, ast.Name)), "spec")
 
 
 def _refuse_second(shown: str, names: Iterable[tuple[str, int]], what: str) -> None:
@@ -136,7 +141,7 @@ def _refuse_second(shown: str, names: Iterable[tuple[str, int]], what: str) -> N
         lines[name] = line
 
 
-def _calls_spec(node: ast.expr) -> bool:
+def _calls_spec(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Spec"
 
 
@@ -145,7 +150,7 @@ def matching(questions: Sequence[Question], expression: str) -> list[Question]:
     try:
         tree = ast.parse(expression.strip(), mode="eval").body
         return [q for q in questions if _matches(tree, q.id.lower())]
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError):
         raise ProjectError(
             f"-k {expression!r}: expected words, and, or, not, brackets; quote a phrase: -k \"'forget gate'\""
         ) from None

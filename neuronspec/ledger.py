@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from neuronspec.engine.replicates import median_controls
 from neuronspec.engine.statistics import Control, Outcome
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
@@ -80,10 +79,7 @@ def control_notes(result: Result) -> dict[str, str]:
 
 def _controls(result: Result) -> dict[str, Any]:
     notes = control_notes(result)
-    return {
-        name: {"value": plain(value), "note": notes.get(name, "")}
-        for name, value in median_controls(result.answers).items()
-    }
+    return {name: {"value": plain(value), "note": notes.get(name, "")} for name, value in result.controls.items()}
 
 
 def _replicate(seed: int, outcome: Outcome) -> dict[str, Any]:

@@ -84,7 +84,9 @@ class Project:
             raise type(error)(f"{self._place(file, error)}: {error}") from error
         except SyntaxError as error:
             raise SpecError(f"{self.shown(file)}:{error.lineno}: {error.msg}") from None
-        except Exception as error:  # a spec or task file is anybody's code
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # a spec or task file is anybody's code, and may call sys.exit or pytest.skip
             raise SpecError(
                 f"{self._place(file, error)}: {type(error).__name__}: {error}{_near_word(error)}"
             ) from error
@@ -111,18 +113,22 @@ def _settings(folder: Path) -> dict[str, Any] | None:
     else:
         import tomli as tomllib
     try:
-        settings = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("neuronspec")
+        tools = tomllib.loads(file.read_text("utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"{file}: {error}") from None
+    settings = tools.get("neuronspec") if isinstance(tools, dict) else None
+    if settings is not None and not isinstance(settings, dict):
+        raise ProjectError(f"{file}: tool.neuronspec = {settings!r}: expected a table, [tool.neuronspec]")
     for name, value in (settings or {}).items():
         if name not in SETTINGS:
             raise ProjectError(f"{file}: [tool.neuronspec] has no setting {name!r}{did_you_mean(name, SETTINGS)}")
-        if not isinstance(value, str if name == "store" else list):
+        folders = isinstance(value, list) and all(isinstance(folder, str) for folder in value)
+        if not (isinstance(value, str) if name == "store" else folders):
             raise ProjectError(f"{file}: [tool.neuronspec] {name} = {value!r}: expected, e.g., {SETTINGS[name]!r}")
     return settings
 
 
-def _near_word(error: Exception) -> str:
+def _near_word(error: BaseException) -> str:
     """``; did you mean 'correlation'?`` for a word that neuronspec does not have."""
     import neuronspec
 

@@ -37,6 +37,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--neuronspec-store", metavar="DIR", type=Path, help="where networks are kept [.neuronspec]")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that would only fail at the end, or never."""
+    file, jobs = config.getoption("neuronspec_json"), config.getoption("neuronspec_jobs")
+    if jobs is not None and jobs < 1:
+        raise pytest.UsageError(f"--neuronspec-jobs {jobs}: expected a whole number above 0")
+    if file is not None:
+        from neuronspec.files import check_target
+
+        try:
+            check_target(file)
+        except NeuronspecError as error:
+            raise pytest.UsageError(f"--neuronspec-json: {error}") from None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[None, list[Any], list[Any]]:
     """Collect a spec file as one, and only as one: named on the command line, pytest would read it as tests too."""
@@ -56,7 +70,10 @@ def _is_ours(file: Path, parent: pytest.Collector) -> bool:
 def _project(config: pytest.Config, file: Path) -> Project:
     from neuronspec.project import Project
 
-    project = Project.at(file.parent)
+    try:
+        project = Project.at(file.parent)
+    except NeuronspecError as error:
+        raise pytest.UsageError(str(error)) from None
     store = config.getoption("neuronspec_store")
     return replace(project, store=store.resolve()) if store else project
 
@@ -105,13 +122,13 @@ class ClaimItem(pytest.Item):
         self.result: Result | None = None
 
     def runtest(self) -> None:
-        from neuronspec.terminal import explain
+        from neuronspec.terminal import explain, headline
 
         self.result = _answers(self.session).of(self)
-        if self.result.verdict == "not applicable" and not self.result.as_expected:
-            pytest.skip(self.result.settled.reason)
+        if self.result.failed:
+            raise Unexpected(f"{headline(self.result)}\n{explain(self.result)}")
         if not self.result.as_expected:
-            raise Unexpected(explain(self.result))
+            pytest.skip(self.result.settled.reason)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Unexpected | NeuronspecError):

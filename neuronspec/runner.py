@@ -18,15 +18,18 @@ from joblib import Parallel, delayed
 
 from neuronspec.collection import Question
 from neuronspec.engine.examine import Examined, Request, examine, own_measures
-from neuronspec.engine.replicates import Settled, of_one_network, settle
+from neuronspec.engine.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.engine.statistics import Outcome, against_bound
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import measured
+from neuronspec.language.measures import measured, share_of_seeds
 from neuronspec.networks.store import Shelf
 from neuronspec.networks.supply import Weights, obtain
 from neuronspec.networks.tasks import Recipe, Task
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
+
+START_UP = 4.0
+"""Seconds of work from which on processes are worth starting: each loads torch first."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,16 @@ class Result:
     def as_expected(self) -> bool:
         """Whether the claim came out as its spec says."""
         return self.verdict == self.question.claim.expected
+
+    @property
+    def failed(self) -> bool:
+        """Whether that matters: a claim about a site that the network does not have is passed over."""
+        return not self.as_expected and self.verdict != "not applicable"
+
+    @property
+    def controls(self) -> dict[str, float]:
+        """The median over networks of each control; none for a share of networks, which is no such measure."""
+        return {} if isinstance(self.question.claim.measure, share_of_seeds) else median_controls(self.answers)
 
 
 def verify(
@@ -134,9 +147,7 @@ def _examined(
     )
     requests = [_request(common, task, seed, networks[seed], asked[seed]) for seed in networks]
     evidence = {question.id: Evidence() for question in questions}
-    said: Examined
-    parallel = Parallel(n_jobs=min(jobs, len(requests)), return_as="generator")
-    for done, said in enumerate(parallel(delayed(examine)(request) for request in requests), start=1):
+    for done, said in enumerate(_each_examined(requests, jobs), start=1):
         for question, outcome, seconds in zip(asked[said.seed], said.outcomes, said.seconds, strict=True):
             finished = _finished(of_one_network(question.claim), outcome, said, task)
             evidence[question.id].take(said.seed, finished, seconds)
@@ -144,9 +155,18 @@ def _examined(
     return [(question, evidence[question.id]) for question in questions]
 
 
+def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]:
+    """Examine networks: the first here, the others on all cores if that saves more than starting processes costs."""
+    began = time.perf_counter()
+    yield examine(requests[0])
+    left = (time.perf_counter() - began) * (len(requests) - 1)
+    parallel = Parallel(n_jobs=jobs if left > START_UP else 1, return_as="generator")
+    yield from parallel(delayed(examine)(request) for request in requests[1:])
+
+
 def _request(common: Request, task: Task, seed: int, weights: Weights, questions: Sequence[Question]) -> Request:
     claims = [question.claim for question in questions]
-    measured_on = {measure: task.measures[measure].examples for measure in own_measures(claims)}
+    measured_on = {measure: task.measured_on(measure) for measure in own_measures(claims)}
     return replace(common, seed=seed, weights=weights, claims=claims, measured_on=measured_on)
 
 
@@ -155,7 +175,10 @@ def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Out
     if outcome.verdict != "pending" or not isinstance(claim.measure, measured):
         return outcome
     name = claim.measure.name
-    value = float(task.measures[name].of(said.generated[name]))
+    try:
+        value = float(task.measures[name].of(said.generated[name]))
+    except Exception as error:  # a task file is anybody's code
+        return Outcome("error", reason=f"measure {name!r} of the task raised {type(error).__name__}: {error}")
     verdict, reason = against_bound(claim, value, value, value)
     return Outcome(verdict, value, (value, value), reason=reason)
 

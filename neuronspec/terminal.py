@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import sys
 import time
 from collections import Counter
@@ -14,7 +16,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from neuronspec.engine.replicates import median_controls
 from neuronspec.engine.statistics import Outcome
 from neuronspec.ledger import PHASES, control_notes
 from neuronspec.runner import Result
@@ -27,8 +28,11 @@ PIPE_WIDTH = 160
 
 def console(stderr: bool = False) -> Console:
     """Return a console for stdout or stderr that does not wrap what is piped."""
-    watched = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=None if watched else PIPE_WIDTH, highlight=False)
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a terminal that knows no check mark shows a question mark
+    watched = (stream is not None and stream.isatty()) or "COLUMNS" in os.environ
+    return Console(stderr=stderr, width=None if watched else PIPE_WIDTH, highlight=False, emoji=False)
 
 
 def number(value: float) -> str:
@@ -44,7 +48,8 @@ def span(low: float, high: float) -> str:
 def table(results: Sequence[Result]) -> Table:
     """Return the verdicts of one spec."""
     spec = results[0].question.spec
-    heading = f"{results[0].question.spec_id}  [dim]{spec.recipe}, {_networks(results[0])}[/dim]\n{escape(spec.says)}"
+    about = f"[dim]{escape(spec.recipe)}, {_networks(results[0])}[/dim]"
+    heading = f"{escape(results[0].question.spec_id)}  {about}\n{escape(spec.says)}"
     drawn = Table(title=heading, title_justify="left", title_style="", header_style="dim", box=None, pad_edge=False)
     for column in ("", "verdict", "claim", "value", "over seeds", "bound", "controls"):
         drawn.add_column(column, justify="right" if column == "value" else "left", no_wrap=column in ("value", "bound"))
@@ -59,12 +64,12 @@ def _networks(result: Result) -> str:
 
 
 def _row(result: Result) -> list[str]:
-    mark = "[green]✓[/green]" if result.as_expected else "[bold red]✗[/bold red]"
+    mark = "[green]✓[/green]" if result.as_expected else "[bold red]✗[/bold red]" if result.failed else "–"
     colour = COLOURS.get(result.verdict, "magenta")
     said = escape(result.question.sentence)
     if not result.as_expected:
         said += f"\n[dim]{escape(result.settled.reason or 'stated: ' + result.question.claim.expected)}[/dim]"
-    controls = ", ".join(f"{name} {number(value)}" for name, value in median_controls(result.answers).items())
+    controls = ", ".join(f"{name} {number(value)}" for name, value in result.controls.items())
     verdict = f"[{colour}]{result.verdict}[/{colour}]"
     bound = escape(result.question.claim.bound)
     return [mark, verdict, said, number(result.settled.value), span(*result.settled.interval), bound, escape(controls)]
@@ -73,13 +78,21 @@ def _row(result: Result) -> list[str]:
 def summary(results: Sequence[Result], seconds: float) -> str:
     """Return the last lines: how many claims came out as stated, and where the time went."""
     as_stated = sum(result.as_expected for result in results)
+    failed = "".join(f"\n  ✗ {headline(result)}  {result.question.id}" for result in results if result.failed)
     verdicts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(result.verdict for result in results).most_common())
     spent = {phase: sum(result.seconds.get(phase, 0.0) for result in results) for phase in PHASES[:-1]}
     phases = ", ".join(f"{phase} {s:.1f} s" for phase, s in spent.items())
     return (
         f"{as_stated} of {len(results)} claims came out as their specs say ({verdicts}) in {seconds:.1f} s\n"
-        f"work: {phases} (added up over processes)"
+        f"work: {phases} (added up over processes){failed}"
     )
+
+
+def headline(result: Result) -> str:
+    """Return the verdict and what brought it about, in one line."""
+    settled = result.settled
+    measured = f"{number(settled.value)}, bound {result.question.claim.bound}"
+    return f"{settled.verdict}: {settled.reason or measured}"
 
 
 def explain(result: Result) -> str:
@@ -94,7 +107,7 @@ def explain(result: Result) -> str:
         f"  measured   {number(settled.value)}, over {_networks(result)} {over}; bound {claim.bound}",
     ]
     notes = control_notes(result)
-    for name, value in median_controls(result.answers).items():
+    for name, value in result.controls.items():
         note = f" ({notes[name]})" if name in notes else ""
         lines.append(f"  control    {name} {number(value)}{note}")
     lines += [f"  seed {seed:<5} {_seed(outcome)}" for seed, outcome in result.outcomes.items()]

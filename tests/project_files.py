@@ -36,7 +36,7 @@ small = Spec(
         "it is never exact": refuted(exact_match() <= -1),
         "a unit goes with the tally": side_effect(correlation(tally, of=unit) >= 0.1),
         "half of the networks answer": share_of_seeds(measured("answers") >= 3) >= 0.2,
-        "they say as many": median_over_seeds(length()) >= 0,
+        "they say something": length("b") >= 0,
     },
 )
 """
@@ -50,7 +50,7 @@ wrong = Spec(
     claims={
         "it is twice exact": exact_match() >= 2,
         "it is exact": exact_match() >= 0,
-        "nothing to go by": correlation(one_of("Z"), of=hidden[0]) >= 0,
+        "nothing to go by": correlation(char("a") & char("b"), of=hidden[0]) >= 0,
         "forgets": mean(of=forget_gate) >= 0,
         "anything": mean(of=hidden[0]) >= -9,
     },

@@ -63,30 +63,42 @@ _sites = st.builds(
     st.sampled_from(SITES),
     st.one_of(st.none(), st.integers(0, 2)),
 )
-_one = st.one_of(
-    st.builds(lambda s, i: s[i], _sites, st.integers(0, 9)),
-    st.builds(lambda s, i: -s[i], _sites, st.integers(0, 9)),
-    st.builds(lambda s, x: s.best(ns.correlation(x)), _sites, signals),
-    st.builds(lambda s, x: s.best(ns.auroc(x)).on(ns.forget_gate), _sites, yes_no),
-)
-_sets = st.recursive(
-    st.one_of(
-        _one,
-        _sites,
-        st.builds(lambda s, x, v: s.all(ns.correlation(x) >= v), _sites, signals, numbers),
-        st.builds(lambda s, x: s.svm_rfe(x, keep=0.35, where=ns.before("X")), _sites, yes_no),
-        st.builds(lambda s: s.top(ns.contribution("b", at="X"), keep=3), _sites),
-    ),
-    lambda inner: st.one_of(
-        st.builds(lambda a, b: a | b, inner, inner),
-        st.builds(lambda a, b: a & b, inner, inner),
-        st.builds(lambda a, b: a - b, inner, inner),
-        st.builds(ns.others, inner),
-        st.builds(lambda u: u.integrated_gradients(ns.probability("b", at="X"), at="X", keep=0.2), inner),
-    ),
-    max_leaves=3,
-)
-units = _sets
+
+
+def _one_of_site(site):
+    return st.one_of(
+        st.builds(lambda i: site[i], st.integers(0, 9)),
+        st.builds(lambda i: -site[i], st.integers(0, 9)),
+        st.builds(lambda x: site.best(ns.correlation(x)), signals),
+        st.builds(lambda x: ns.hidden.best(ns.auroc(x)).on(site), _yes_no)
+        if site.layer_number is None
+        else st.nothing(),
+    )
+
+
+def _of_site(site):
+    """Sets of units join only where they are of one site."""
+    return st.recursive(
+        st.one_of(
+            _one_of_site(site),
+            st.just(site),
+            st.builds(lambda x, v: site.all(ns.correlation(x) >= v), signals, numbers),
+            st.builds(lambda x: site.svm_rfe(x, keep=0.35, where=ns.before("X")), _yes_no),
+            st.just(site.top(ns.contribution("b", at="X"), keep=3)),
+        ),
+        lambda inner: st.one_of(
+            st.builds(lambda a, b: a | b, inner, inner),
+            st.builds(lambda a, b: a & b, inner, inner),
+            st.builds(lambda a, b: a - b, inner, inner),
+            st.builds(ns.others, inner),
+            st.builds(lambda u: u.integrated_gradients(ns.probability("b", at="X"), at="X", keep=0.2), inner),
+        ),
+        max_leaves=3,
+    )
+
+
+_one = _sites.flatmap(_one_of_site)
+units = _sets = _sites.flatmap(_of_site)
 one_unit = st.one_of(_one, st.builds(ns.increments, _one), st.builds(ns.each, _sets))
 
 _past = st.builds(lambda s, k: ns.first(s) + k, _yes_no_leaves.filter(lambda s: not s.foresees), whole)

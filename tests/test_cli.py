@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from project_files import FAILING, make
+from project_files import FAILING, SPEC, make
 
 from neuronspec import runner
 from neuronspec.cli import main
@@ -20,6 +20,7 @@ def run(tmp_path, monkeypatch):
         if spec is not False and not (tmp_path / "specs").exists():
             make(tmp_path, spec) if spec else make(tmp_path)
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "160")
         return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
 
     return run
@@ -36,7 +37,7 @@ def test_one_not_as_stated_is_exit_code_1(run):
     said = run("verify", "--jobs", 1, "-v", spec=FAILING)
     assert said.exit_code == 1
     assert "✗  undecided" in said.stdout
-    assert "one_of('Z') never holds at the steps that count" in said.stdout
+    assert "char('a') & char('b') never holds at the steps that count" in said.stdout
     assert "seed 1" in said.stdout
     assert "untrained twin" in said.stdout
 
@@ -51,6 +52,8 @@ WRONG = {
     ("train", "tiny/grru"): "error: task tiny has no recipe 'grru'; did you mean 'gru'?",
     ("train", "tinny/gru"): "error: no task 'tinny'; did you mean 'tiny'? (looked in tasks)",
     ("train", "tiny"): "error: task tiny has no recipe ''; known: gru, lstm",
+    ("verify", "--json", "."): "error: cannot write the run to .: it is a folder",
+    ("verify", "--json", "tasks/tiny.py/run.json"): "is not a folder",
     ("verify", "--jobs", "0"): "Error: Invalid value for '--jobs': 0 is not in the range x>=1.",
     ("verfy",): "Error: No such command 'verfy'",
 }
@@ -102,6 +105,38 @@ def test_an_interrupted_run_keeps_what_was_judged(run, tmp_path, monkeypatch):
     assert "interrupted after 1 of 6 claims; finished networks are kept" in said.stdout
     document = json.loads((tmp_path / "run.json").read_text())
     assert (document["complete"], len(document["claims"])) == (False, 1)
+
+
+def test_ids_as_list_prints_them_name_claims(run):
+    said = run(
+        "verify", "specs/spec_small.py::small::it is exact", "specs/spec_small.py::small::it answers", "--jobs", 1
+    )
+    assert "2 of 2 claims" in said.stdout
+    assert run("list", "specs/spec_small.py::small").stdout.count("\n") == 6
+    assert run("list", "specs", "specs/spec_small.py").stdout.count("\n") == 6
+    missing = run("verify", "specs/spec_small.py::small::it is exac")
+    assert missing.exit_code == 2
+    assert "no such claim; `neuronspec list` shows them all" in missing.stderr
+
+
+def test_two_projects_are_verified_one_by_one(run, tmp_path):
+    make(tmp_path / "other")
+    said = run("verify", "specs", "other/specs")
+    assert said.exit_code == 2
+    assert "are two projects: verify them one by one" in said.stderr
+
+
+def test_a_fault_of_ours_is_exit_code_3(run, monkeypatch):
+    monkeypatch.setattr(runner, "verify", lambda *_: 1 / 0)
+    said = run("verify")
+    assert said.exit_code == 3
+    assert "ZeroDivisionError" in said.stderr
+    assert "please report it" in said.stderr
+
+
+def test_sentences_are_shown_as_they_are(run):
+    spec = SPEC.replace("it answers", "a [red]b[/red] :b: ✓ it answers")
+    assert "a [red]b[/red] :b: ✓ it answers" in run("verify", "--jobs", 1, spec=spec).stdout
 
 
 def test_list_trains_nothing(run, tmp_path):

@@ -45,6 +45,24 @@ WRONG = {
         ONE.replace("exact_match()", "correlation(3)"),
         "specs/spec_small.py:3: correlation(signal=3): expected a signal (a value per step), e.g. char('a')",
     ),
+    "an exit": (ONE + "raise SystemExit(0)\n", "specs/spec_small.py:4: SystemExit: 0"),
+    "two claims of one id": (
+        ONE.replace('"it": exact_match() >= 0', '"refuted: it": exact_match() >= 0, "it": refuted(length() >= 100)'),
+        "specs/spec_small.py::one: two claims of one id, 'refuted: it'",
+    ),
+    "two annotated specs of one name": (
+        ONE.replace("one =", "one: Spec =") + ONE.splitlines()[2],
+        "specs/spec_small.py:4: a second spec named 'one'; the first stands in line 3",
+    ),
+    "a character that never occurs": (
+        ONE.replace("exact_match()", "length('#')"),
+        "specs/spec_small.py::one: claims['it']: char('#'): not in the alphabet of tiny, 'aXb'",
+    ),
+    "more units than there are": (
+        ONE.replace("exact_match()", "size(hidden.best(correlation('a'), 7))"),
+        "specs/spec_small.py::one: claims['it']: hidden.best(correlation(char('a')), 7): "
+        "tiny/gru has 6 units per layer, 0 to 5",
+    ),
     "any error": (ONE + "1 / 0\n", "specs/spec_small.py:4: ZeroDivisionError: division by zero"),
     "two sentences of one name": (
         ONE.replace('claims={"it": exact_match() >= 0}', 'claims={\n "it": exact_match() >= 0,\n "it": length() >= 1}'),

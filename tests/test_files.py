@@ -16,6 +16,19 @@ def test_the_file_is_whole_readable_by_others_and_alone(tmp_path):
     assert file.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
+def test_links_and_pipes_stay_what_they_are(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", b"whole")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"whole"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", b"whole")
+    assert os.read(reader, 9) == b"whole"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_what_goes_wrong_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     file = tmp_path / "file"
     write_atomically(file, b"old")

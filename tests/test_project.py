@@ -22,6 +22,7 @@ def test_the_nearest_folder_with_specs_tasks_or_settings(tmp_path):
 WRONG = {
     "unknown setting": ('spec = ["x"]', "[tool.neuronspec] has no setting 'spec'; did you mean 'specs'?"),
     "not a list": ('specs = "x"', "[tool.neuronspec] specs = 'x': expected, e.g., ('specs',)"),
+    "not a list of strings": ("specs = [1]", "[tool.neuronspec] specs = [1]: expected, e.g., ('specs',)"),
     "not toml": ("specs = [", "Invalid value"),
 }
 

@@ -27,7 +27,7 @@ def test_one_item_per_claim_and_nothing_trained_to_collect(project):
         "specs/spec_small.py::small::refuted: it is never exact",
         "specs/spec_small.py::small::a unit goes with the tally",
         "specs/spec_small.py::small::half of the networks answer",
-        "specs/spec_small.py::small::they say as many",
+        "specs/spec_small.py::small::they say something",
     ]
     assert not (project.path / ".neuronspec").exists()
 
@@ -63,7 +63,7 @@ def test_a_failure_shows_all_there_is_to_know(pytester):
             "  measured   *over 2 networks*; bound >= 2",
             "  seed 0     refuted*",
             "  seed 1     refuted*",
-            "  verdict    undecided (stated: supported): one_of('Z') never holds at the steps that count",
+            "  verdict    undecided (stated: supported): char('a') & char('b') never holds at the steps that count",
             "  control    random units*",
             "  control    untrained twin*",
         ]
@@ -145,6 +145,19 @@ def test_an_error_while_verifying_is_said_once_per_claim_without_a_trace(project
     said = run(project, "specs")
     said.assert_outcomes(failed=6)
     said.stdout.fnmatch_lines(["cannot write to *; what is trained would be lost.*"])
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--neuronspec-json=specs", "ERROR: --neuronspec-json: cannot write the run to specs: it is a folder"),
+        ("--neuronspec-jobs=-3", "ERROR: --neuronspec-jobs -3: expected a whole number above 0"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_runs(project, option, message):
+    said = run(project, "specs", option)
+    assert said.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in said.stderr.str()
 
 
 def test_spec_files_elsewhere_are_left_alone_unless_named(project):

@@ -20,10 +20,13 @@ def test_span():
     assert span(math.nan, math.nan) == ""
 
 
-def test_what_is_piped_is_wide_and_plain():
+def test_what_is_piped_is_wide_and_plain(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     piped = console()
     assert piped.width == PIPE_WIDTH
     assert not piped.is_terminal
+    monkeypatch.setenv("COLUMNS", "97")
+    assert console().width == 97
 
 
 def test_a_log_gets_a_line_now_and_then_not_a_bar(capsys):

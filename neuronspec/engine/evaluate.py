@@ -20,8 +20,10 @@ from neuronspec.language.signals import char
 from neuronspec.language.units import Site
 from neuronspec.networks.tasks import Example, Generated
 
-TINY = 1e-12
-"""A variance below this share of the mean square is rounding: the values are constant."""
+STATES = ("hidden", "cell")
+
+TINY = 1e-13
+"""A variance below this share of the largest square is rounding of float32: the values are constant."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.
         runs = [edited[c.place][:, lane * batch : (lane + 1) * batch] for lane, c in enumerate(sets)]
     if any(chosen.moved for chosen in sets):
         runs = [np.diff(run, axis=0, prepend=0.0) for run in runs]
+        if sets[0].site not in STATES:  # a state begins at 0; a gate has no value before the first step
+            kept = kept & (view.sequences.steps > 0)
     if not kept.any():
         raise Undecidable(f"no step to measure at: {_why_no_step(measure)}")
     widest = max(len(chosen.indices) for chosen in sets)
@@ -121,7 +125,9 @@ def _(measure: words.correlation, view: View) -> Estimate:
     y = np.where(kept, y, 0.0)
     _want_variety(measure.signal, y[kept])
     y = y - y[kept].mean()
+    largest = np.where(kept, np.abs(x), 0.0).max((1, 2), keepdims=True)
     x = x - np.where(kept, x, 0.0).sum((1, 2), keepdims=True) / kept.sum()
+    x = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)
     return Estimate(_sums(kept, np.ones_like(x), x, y, x * x, y * y, x * y), _pearson)
 
 
@@ -130,7 +136,7 @@ def _want_variety(signal: Expression, seen: np.ndarray) -> None:
         raise Undecidable(f"{signal} is defined at no step that counts")
     if (seen == seen[0]).all():
         what = "never holds" if seen[0] == 0 else "always holds"
-        constant = what if getattr(signal, "yes_no", False) else f"is always {seen[0]:g}"
+        constant = what if "condition" in signal.kinds else f"is always {seen[0]:g}"
         raise Undecidable(f"{signal} {constant} at the steps that count")
 
 
@@ -214,11 +220,18 @@ def _(measure: words.length, run: Generated) -> float:
 @estimate.register(words.length)
 def _(measure: words.Behaviour, view: View) -> Estimate:
     numbers, used = _of_runs(measure, view)
-    among = used & np.any(holds(measure.among, view.sequences), axis=0)
-    if not among.any():
-        missing = measure.under if measure.among is None else measure.among
-        raise Undecidable(f"no sequence to measure: {missing} occurs in none")
+    among = _among(measure, used, view)
     return per_sequence(numbers, among, yes_no=isinstance(measure, words.exact_match))
+
+
+def _among(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view: View) -> Bool[np.ndarray, " batch"]:
+    """The sequences that an edit could be made in, and that are asked for."""
+    if not used.any():
+        raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
+    asked: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
+    if not (used & asked).any():
+        raise Undecidable(f"no sequence to measure: {measure.among} occurs in none")
+    return used & asked
 
 
 def _of_runs(
@@ -265,7 +278,6 @@ def _(measure: words.change, view: View) -> Estimate:
 @estimate.register
 def _(measure: words.moves, view: View) -> Estimate:
     clean, _ = _of_runs(measure.measure, view)
-    edited, used = _of_runs(_edited(measure), view)  # type: ignore[arg-type]
-    if not used.any():
-        raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
+    edited, possible = _of_runs(_edited(measure), view)  # type: ignore[arg-type]
+    used = _among(_edited(measure), possible, view)  # type: ignore[arg-type]
     return per_sequence((edited - clean == measure.by).astype(float), used, yes_no=True)

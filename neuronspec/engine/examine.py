@@ -5,6 +5,7 @@ A worker gets data only: claims, a recipe, weights or where they are, sequences;
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,14 +18,14 @@ from safetensors.torch import load_file
 from neuronspec.engine.evaluate import View, estimate, scores
 from neuronspec.engine.picks import DRAWS, Lane, bases, layer_of, pick, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
-from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge
+from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
 from neuronspec.engine.subject import SPARE, Clock, Subject, state_places
 from neuronspec.engine.tracing import Network, Place, complete
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import measured, size
-from neuronspec.language.units import On, Site, Units
+from neuronspec.language.units import On, Picked, Site, Unit, Units
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
@@ -89,6 +90,7 @@ class _Examination:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.clock = Clock()
+        self.competence = np.nan
         model = LanguageModel(request.recipe, len(request.vocabulary))
         weights = load_file(request.weights) if isinstance(request.weights, Path) else request.weights
         model.load_state_dict(dict(weights))
@@ -107,14 +109,15 @@ class _Examination:
         return Subject(network, request.discovery, request.verification, asked, self.clock)
 
     def run(self) -> Examined:
-        learnt, trouble = False, ""
+        trouble = ""
         with self.clock.phase("trace"):
             try:
                 self.subject.clean("verification")
-                learnt = self._learnt()
+                self.competence = float(estimate(self.request.competence.measure, View(self.subject, [{}])).values[0])
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except NetworkError as error:
                 trouble, generated = str(error), {}
+        learnt = self.request.competence.met_by(self.competence)
         shared = {phase: s / len(self.request.claims) for phase, s in self.clock.seconds.items()}
         outcomes, seconds = [], []
         for claim in self.request.claims:
@@ -130,10 +133,6 @@ class _Examination:
         longest = 2 * max(len(e.text) - e.prompt for e in examples) + SPARE
         return complete(self.subject.network, examples, longest)
 
-    def _learnt(self) -> bool:
-        own = estimate(self.request.competence.measure, View(self.subject, [{}]))
-        return self.request.competence.met_by(float(own.values[0]))
-
     def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
         measure = claim.measure
         about_units = any(isinstance(e, Units) for e in claim.walk())
@@ -141,7 +140,7 @@ class _Examination:
         if missing:
             return Outcome("not applicable", reason=f"a network of kind {self.request.recipe.kind} has no {missing[0]}")
         if about_units and not learnt:
-            return Outcome("unlearnt", reason=f"does not meet {self.request.competence}")
+            return Outcome("unlearnt", reason=f"does not meet {self.request.competence}: {self.competence:.3g}")
         if isinstance(measure, measured):
             return Outcome("pending")
         try:
@@ -149,24 +148,31 @@ class _Examination:
         except (Undecidable, NetworkError) as error:
             verdict = "undecided" if isinstance(error, Undecidable) else "error"
             return Outcome(verdict, reason=str(error))
+        except Exception as error:  # one claim that breaks must not take the evidence of the others with it
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return Outcome(
+                "error", reason=f"neuronspec failed: {type(error).__name__}: {error} ({where}); please report it"
+            )
 
     def _judged(self, claim: Claim, about_units: bool) -> Outcome:
         measure, census = claim.measure, self.request.census
         own = self._pick(self.subject, measure)
-        for base, chosen in own.items():
-            if not chosen.indices and not isinstance(measure, size):
+        values_of = _bases_beyond_size(measure)
+        for base in values_of:
+            if not own[base].indices:
                 raise Undecidable(f"{base} finds no unit")
-        stand_ins = [] if isinstance(measure, size) else random_lanes(own, self.subject.size, self._rng(claim))
+        stand_ins = random_lanes(own, self.subject.size, self._rng(claim)) if values_of else []
         everything = estimate(measure, View(self.subject, [own, *stand_ins]))
         ours = replace(everything, parts=everything.parts[:1])
         controls: dict[str, Control] = {}
-        if own and not isinstance(measure, size):
+        if values_of:
             controls["random units"] = self._random(ours, everything, bool(stand_ins), census)
         if about_units:
             controls["untrained twin"] = self._twin(measure, ours, census)
         for rival in claim.rivals:
             against = estimate(replace(measure, signal=rival), View(self.subject, [own]))
-            controls[f"rival {rival}"] = compare(ours, against, census)
+            controls[f"rival {rival}"] = compare(ours, oriented(against, measure.centre), census)
         return replace(judge(claim, ours, controls, census), units=self._shown(measure, own))
 
     def _random(self, ours: Estimate, everything: Estimate, drawn: bool, census: bool) -> Control:
@@ -177,7 +183,7 @@ class _Examination:
     def _twin(self, measure: Expression, ours: Estimate, census: bool) -> Control:
         try:
             lane = self._pick(self.twin, measure)
-            if any(not chosen.indices for chosen in lane.values()) and not isinstance(measure, size):
+            if any(not lane[base].indices for base in _bases_beyond_size(measure)):
                 return Control(note="finds no such unit")
             return compare(ours, estimate(measure, View(self.twin, [lane])), census)
         except Undecidable as error:
@@ -193,6 +199,15 @@ class _Examination:
     def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
         """The units that each expression of a claim turned out to mean."""
         return {repr(base): units(base, own, self.subject.size).as_json() for base in own}
+
+
+def _bases_beyond_size(expression: Expression) -> list[Expression]:
+    """The picks and named units whose values matter: of a size only the number does, and it may be none."""
+    if isinstance(expression, size):
+        return []
+    if isinstance(expression, Picked | Unit):
+        return [expression]
+    return list(dict.fromkeys(base for part in expression.parts() for base in _bases_beyond_size(part)))
 
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:

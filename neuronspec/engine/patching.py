@@ -19,6 +19,7 @@ from torch import Tensor
 from neuronspec.engine.picks import Lane, UnitSet, units
 from neuronspec.engine.signals import NOWHERE, Sequences, holds, moments
 from neuronspec.engine.tracing import Place
+from neuronspec.errors import Undecidable
 from neuronspec.language import interventions as words
 from neuronspec.language.units import quantile
 
@@ -172,5 +173,8 @@ def _level(level: object, chosen: UnitSet, values: np.ndarray, on: Sequences) ->
     signs = np.array(chosen.signs)
     if not isinstance(level, quantile):
         return np.asarray(level) * signs
-    seen = values[holds(level.where, on)][:, list(chosen.indices)]
+    where = holds(level.where, on)
+    if not where.any():
+        raise Undecidable(f"{level} is a quantile of nothing: {level.where} never holds in the clean run")
+    seen = values[where][:, list(chosen.indices)]
     return np.quantile(seen * signs, level.q, axis=0) * signs

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from neuronspec.errors import SpecError
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Picked, Site, Unit
@@ -116,8 +115,6 @@ def _(expression: words.others, lane: Lane, size: int) -> UnitSet:
 @units.register
 def _(expression: words.SetOperation, lane: Lane, size: int) -> UnitSet:
     left, right = units(expression.left, lane, size), units(expression.right, lane, size)
-    if left.place != right.place:
-        raise SpecError(f"{expression}: sets of two sites, {left.site} and {right.site}; use .on(site) first")
     if isinstance(expression, words.Union):
         added = [i for i in right.indices if i not in left.indices]
         signs = dict(zip(right.indices, right.signs, strict=True))

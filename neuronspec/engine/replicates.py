@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from neuronspec.engine.statistics import RESAMPLES, Outcome, against_bound, percentiles, wilson
+from neuronspec.engine.statistics import LEVEL, Outcome, against_bound, wilson
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import median_over_seeds, share_of_seeds
 
@@ -98,9 +98,13 @@ def _median(claim: Claim, outcomes: Sequence[Outcome]) -> Settled:
     settled, values = _beyond_judging(outcomes), _values(outcomes)
     if settled is not None:
         return settled
-    if not len(values):
-        return Settled("undecided", outcomes[0].reason)
+    learnt = [outcome for outcome in outcomes if outcome.verdict != "unlearnt"]
+    if len(values) < len(learnt):
+        why = next(o.reason for o in learnt if not math.isfinite(o.value))
+        return Settled("undecided", f"{len(learnt) - len(values)} of {len(learnt)} networks have no value: {why}")
     value, (low, high) = float(np.median(values)), median_interval(values)
+    if not math.isfinite(low):
+        return Settled("undecided", f"{len(values)} networks are too few for an interval of a median", value)
     verdict, reason = against_bound(claim, value, low, high)
     for name, control in median_controls(outcomes).items():
         if verdict == "supported" and not claim.side_effect and claim.met_by(control):
@@ -113,9 +117,14 @@ def _values(outcomes: Sequence[Outcome]) -> Float[np.ndarray, " seed"]:
 
 
 def median_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
-    """Return the 95 % interval of a median over seeds, by the bootstrap."""
-    drawn = np.random.default_rng(len(values)).choice(values, size=(RESAMPLES, len(values)))
-    return percentiles(np.median(drawn, axis=1))
+    """Return the 95 % interval of a median: the narrowest two values, equally far from the ends, that hold it so often.
+
+    That is what the sign test inverts to; it exists from six values on, and is NaN below.
+    """
+    n, ordered = len(values), np.sort(values)
+    tails = np.cumsum([math.comb(n, k) for k in range(n + 1)]) / 2**n  # of at most k values below the median
+    outer = int((2 * tails <= 1 - LEVEL).sum())
+    return (float(ordered[outer - 1]), float(ordered[n - outer])) if outer else NOTHING
 
 
 def median_controls(outcomes: Sequence[Outcome]) -> dict[str, float]:

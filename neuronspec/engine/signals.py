@@ -234,7 +234,11 @@ def _(moment: words.last, on: Sequences) -> np.ndarray:
 
 @moments.register
 def _(moment: words.event, on: Sequences) -> np.ndarray:
-    return np.array([example.events.get(moment.name, NOWHERE) for example in on.examples])
+    known = {name for example in on.examples for name in example.events}
+    if moment.name not in known:
+        raise Undecidable(f"the task gives no event {moment.name!r}{did_you_mean(moment.name, known)}")
+    at = np.array([example.events.get(moment.name, NOWHERE) for example in on.examples])
+    return np.where(at < on.lengths, at, NOWHERE)  # what a network generates may end before it
 
 
 @moments.register

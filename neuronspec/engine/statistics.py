@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from neuronspec.language.claims import Claim
 
 RESAMPLES = 2000
 LEVEL = 0.95
+FEWEST_SEQUENCES = 10
+"""Below this many, resampling sequences says next to nothing about others."""
 _Z = 1.959963984540054  # the normal quantile of LEVEL, two-sided
 
 Finish = Callable[[Float[np.ndarray, "*shape part"]], Float[np.ndarray, "*shape"]]
@@ -73,6 +76,13 @@ class Estimate:
         return Estimate(np.concatenate([left, right], -1), finish)
 
 
+def oriented(estimate: Estimate, centre: float | None) -> Estimate:
+    """Mirror a measure at its centre where it lies below: a rival may go with the units the other way round."""
+    if centre is None or not estimate.values[0] < centre:
+        return estimate
+    return replace(estimate, finish=lambda totals: 2 * centre - estimate.finish(totals))
+
+
 def per_sequence(
     values: Float[np.ndarray, "lane sequence"], used: Bool[np.ndarray, " sequence"], yes_no: bool = False
 ) -> Estimate:
@@ -81,6 +91,7 @@ def per_sequence(
     return Estimate(np.stack([np.where(counted, values, 0.0), counted.astype(float)], -1), ratio, yes_no)
 
 
+@lru_cache(maxsize=8)
 def resamples(sequences: int) -> Float[np.ndarray, "resample sequence"]:
     """How often each sequence is drawn in each bootstrap resample; the same for every measure, so they pair up."""
     rng = np.random.default_rng(sequences)
@@ -92,7 +103,7 @@ def wilson(yes: float, n: float) -> tuple[float, float]:
     share, z2 = yes / n, _Z * _Z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return (max(0.0, middle - half) if yes else 0.0), (min(1.0, middle + half) if yes < n else 1.0)
 
 
 def percentiles(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
@@ -149,8 +160,15 @@ def compare(own: Estimate, control: Estimate, census: bool) -> Control:
         gap = float(own.values[0]) - value
         return Control(value, (gap, gap), int(finite.sum()))
     weights = resamples(own.parts.shape[1])
-    gaps = Estimate(own.parts[:1], own.finish).at(weights)[0] - np.nanmean(control.at(weights)[finite], 0)
+    gaps = Estimate(own.parts[:1], own.finish).at(weights)[0] - _mean_of_defined(control.at(weights)[finite])
     return Control(value, percentiles(gaps), int(finite.sum()))
+
+
+def _mean_of_defined(values: Float[np.ndarray, "lane resample"]) -> Float[np.ndarray, " resample"]:
+    """The mean over lanes, of those that are defined; NaN where none is."""
+    defined = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, values, 0.0).sum(0) / defined.sum(0)
 
 
 @dataclass(frozen=True)
@@ -170,6 +188,8 @@ def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: 
     value = float(own.values[0])
     low, high = interval(own, census)
     verdict, reason = against_bound(claim, value, low, high)
+    if math.isfinite(value) and too_few(own, census):
+        verdict, reason = "undecided", too_few(own, census)
     if verdict == "supported" and not claim.side_effect:
         verdict, reason = _against_controls(claim, controls)
     return Outcome(verdict, value, (low, high), dict(controls), reason=reason)
@@ -186,6 +206,14 @@ def against_bound(claim: Claim, value: float, low: float, high: float) -> tuple[
     if below or above:
         return "refuted", ""
     return "undecided", f"the interval [{low:.3g}, {high:.3g}] straddles the bound"
+
+
+def too_few(estimate: Estimate, census: bool) -> str:
+    """Return why an interval would mean nothing: too few sequences to resample; empty where there are enough."""
+    contributing = int(np.any(estimate.parts[0], axis=-1).sum())
+    if census or estimate.yes_no or contributing >= FEWEST_SEQUENCES:
+        return ""
+    return f"only {contributing} sequences contribute, and {FEWEST_SEQUENCES} are wanted"
 
 
 def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -85,7 +86,7 @@ class Subject:
             with self.clock.phase("trace"):
                 runs = complete(self.network, self.verification, self._longest)
             texts = [r.prompt + r.came for r in runs]
-            said = [replace(e, text=text, labels={}) for e, text in zip(self.verification, texts, strict=True)]
+            said = [_said(e, text) for e, text in zip(self.verification, texts, strict=True)]
             same = all(e.text == text for e, text in zip(self.verification, texts, strict=True))
             self._own_words = self.clean("verification") if same else self._read(said)
         return self._own_words
@@ -134,7 +135,8 @@ class Subject:
             rows = self._resumed(clean, batch, start)
             added = generate(self.network, rows, Edits([edit.rows(kept, start) for edit in edits]))
             lane_of = np.repeat(np.arange(len(lanes)), len(used))[kept]
-            runs = [self.runs() for _ in lanes]
+            clean_runs = self.runs()
+            runs = [list(clean_runs) for _ in lanes]
             for row, (lane, b) in enumerate(zip(lane_of.tolist(), batch.tolist(), strict=True)):
                 runs[lane][b] = self._generated(clean, b, int(rows.given[row]), added[row])
             return runs, used
@@ -164,6 +166,13 @@ class Subject:
         kept = clean.sequences.examples[b].text[example.prompt : given]
         run = generated(example, added, self.network.vocabulary)
         return replace(run, came=kept + run.came)
+
+
+def _said(example: Example, text: str) -> Example:
+    """An example as the network put it; the task's labels hold as far as it agrees, and are undefined from there on."""
+    agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
+    labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}
+    return replace(example, text=text, labels=labels)
 
 
 def state_places(layers: int, sites: Collection[str]) -> set[Place]:

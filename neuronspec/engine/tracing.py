@@ -51,8 +51,12 @@ def trace(
     read, _ = encode(examples, network.vocabulary)
     logits, _, recorded = network.model(read, edit=edit, record=places)
     if not torch.isfinite(logits).all():
-        raise NetworkError(_first_nan(network, read))
+        raise NetworkError(_first_nan(network, read) if edit is None else _driven_too_far(network))
     return recorded
+
+
+def _driven_too_far(network: Network) -> str:
+    return f"{network.shown}: an edit drives the read-out to infinity or NaN"
 
 
 @torch.no_grad()
@@ -100,6 +104,10 @@ def generate(network: Network, rows: Rows, edit: Edit | None = None) -> list[lis
     local = 0
     while not done.all():
         logits, states, _ = network.model(token.unsqueeze(0), states, _now(edit, local))
+        if not torch.isfinite(logits[0][~done]).all():
+            raise NetworkError(
+                f"{network.shown}: infinite or NaN while it generates" if edit is None else _driven_too_far(network)
+            )
         said, step = logits[0].argmax(-1), step + 1
         free = step >= rows.given
         done = done | (free & (said == end))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from neuronspec.errors import SpecError, did_you_mean
+from neuronspec.errors import SpecError, TaskError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, Together
 from neuronspec.language.measures import Behaviour, measured
-from neuronspec.language.signals import Moment
+from neuronspec.language.signals import Moment, char
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Site, Unit
+from neuronspec.language.units import Best, Site, Unit
 from neuronspec.networks.tasks import Recipe, Task
 
 EVALUATED = frozenset(
@@ -31,6 +31,11 @@ EVALUATED = frozenset(
 
 def check(spec: Spec, task: Task, recipe: Recipe) -> None:
     """Raise SpecError, naming the sentence, for a claim that cannot be evaluated or does not fit the recipe."""
+    competence = task.competence
+    if not isinstance(competence.measure, Behaviour) or competence.expected != "supported":
+        raise TaskError(f"task {task.name}: competence={competence}: expected a plain claim about behaviour")
+    for problem in _problems(competence, spec.recipe, task, recipe):
+        raise TaskError(f"task {task.name}: competence: {problem}")
     for sentence, claim in spec.claims:
         for problem in _problems(claim, spec.recipe, task, recipe):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
@@ -40,9 +45,13 @@ def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[s
     for part in claim.walk():
         if part.word.replace(" ", "") not in EVALUATED:
             yield f"{part.word} is a word of the language, but the engine cannot evaluate it yet"
+        if isinstance(part, char) and part.symbol not in task.vocabulary:
+            yield f"{part}: not in the alphabet of {task.name}, {task.alphabet!r}"
         if isinstance(part, Site):
             yield from _site_problems(part, name, recipe)
-        elif isinstance(part, Unit) and part.index >= recipe.units:
+        elif (isinstance(part, Unit) and part.index >= recipe.units) or (
+            isinstance(part, Best) and part.n > recipe.units
+        ):
             yield f"{part}: {name} has {recipe.units} units per layer, 0 to {recipe.units - 1}"
         elif isinstance(part, measured) and part.name not in task.measures:
             yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
@@ -56,7 +65,7 @@ def _site_problems(site: Site, name: str, recipe: Recipe) -> Iterator[str]:
     if site.part is not None:
         yield f"{site}: {name} has no {site.part}"
     if site.layer_number is None and recipe.layers > 1:
-        yield f"{site}: {name} has {recipe.layers} layers; write {site}.layer(0) to {site}.layer({recipe.layers - 1})"
+        yield f"{site}: {name} has {recipe.layers} layers: write {site}.layer(0) to {site}.layer({recipe.layers - 1})"
     if site.layer_number is not None and site.layer_number >= recipe.layers:
         yield f"{site}: {name} has layers 0 to {recipe.layers - 1}"
 

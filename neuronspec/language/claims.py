@@ -64,6 +64,11 @@ class Claim(Expression, word="claim"):
         """Return whether ``value`` lies within the bound."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
+    def want_plain(self, word: str) -> None:
+        """Raise SpecError where more than measure and bound is said: inside another word that has no meaning."""
+        if self.expected != "supported" or self.rivals or self.side_effect:
+            raise SpecError(f"{word}({self}): expected a measure and a bound, and no more")
+
     def against(self, *rivals: Any) -> Claim:
         """Demand that each rival signal, put in the place of the true one, does worse."""
         return replace(self, rivals=self.rivals + rivals)

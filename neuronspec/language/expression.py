@@ -15,6 +15,7 @@ WORDS: dict[str, type[Expression]] = {}
 
 KINDS = {
     "signal": "a signal (a value per step), e.g. char('a')",
+    "condition": "a signal that holds or not, e.g. char('a')",
     "symbol": "a symbol (a value per sequence), e.g. symbol('letter')",
     "moment": "a moment (one step per sequence), e.g. first('X')",
     "site": "a site, e.g. cell",
@@ -162,7 +163,7 @@ def number(
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high or value in _INFINITE:
             kind_of = "a whole" if whole else "a finite"
             raise SpecError(f"{_at(where, value)}: expected {kind_of} number{_span(low, high)}")
-        return int(value) if whole else float(value)
+        return int(value) if whole else float(value) + 0.0  # no -0.0: it is equal to 0.0, and its key must be
 
     return field(default=default, kw_only=kw_only, metadata={"read": read})
 
@@ -215,6 +216,10 @@ def as_kind(value: Any, kinds: tuple[str, ...], where: str) -> Expression:
     hint = ""
     if isinstance(value, Expression) and "signal" in value.kinds and "moment" in kinds:
         hint = f"; a signal can hold at many steps: write first({value}) or last({value})"
+    if isinstance(value, Expression) and "signal" in value.kinds and "condition" in kinds:
+        hint = f"; this one is a number: compare it, e.g. {value} >= 1"
+    if isinstance(value, bool):
+        hint = "; == compares expressions: for a value, write signal.equals(value)"
     expected = " or ".join(KINDS[kind] for kind in kinds)
     raise SpecError(f"{_at(where, value)}: expected {expected}{hint}")
 

@@ -33,7 +33,7 @@ class _Edit(Intervention):
 class _AnyTime(_Edit):
     """An edit at a moment, wherever a signal holds, or (without ``at``) at every step."""
 
-    at: Any = part("moment", "signal", default=None, kw_only=True)
+    at: Any = part("moment", "condition", default=None, kw_only=True)
 
 
 @word

@@ -9,7 +9,7 @@ from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, enclosed, flag, number, part, text, word
 from neuronspec.language.interventions import Intervention, Together
-from neuronspec.language.signals import Moment
+from neuronspec.language.signals import Moment, event, label
 from neuronspec.language.units import Units
 
 
@@ -33,6 +33,10 @@ class Measure(Expression):
         """Claim that the measure lies in ``[low, high]``."""
         return Claim(self, low=low, high=high)
 
+    def against(self, *rivals: object) -> Claim:
+        """Raise SpecError: it is a claim that has rivals."""
+        raise SpecError("against() belongs to a claim: write (measure >= bound).against(rival)")
+
     def __sub__(self, other: Measure) -> Measure:
         return Gap(self, other)
 
@@ -45,7 +49,7 @@ class UnitMeasure(Measure):
     """A measure of units over the steps where ``where`` holds, in the run edited by ``under``."""
 
     of: Units | None = part("units", default=None, kw_only=True)
-    where: Any = part("signal", default=None, kw_only=True)
+    where: Any = part("condition", default=None, kw_only=True)
     under: Intervention | None = part("intervention", default=None, kw_only=True)
     centre: ClassVar[float | None] = None
     """The value that says nothing; a score is oriented away from it. None: the measure has no direction."""
@@ -54,10 +58,7 @@ class UnitMeasure(Measure):
 
     def check(self) -> None:
         if self.of_one and self.of is not None and not self.of.is_one:
-            raise SpecError(
-                f"{self.word}(of={self.of}): a measure of one unit; pick one with .best(...), "
-                "or take the worst of several with each(...)"
-            )
+            raise SpecError(f"{self.word}(of={self.of}): a measure of one unit; pick one with .best(...)")
 
 
 @word
@@ -170,7 +171,7 @@ class peak(Moment):
     """The step at which one unit is largest."""
 
     units: Units = part("units")
-    where: Any = part("signal", default=None, kw_only=True)
+    where: Any = part("condition", default=None, kw_only=True)
     foresees = True
 
 
@@ -179,8 +180,8 @@ class share(Measure):
     """Share of sequences in which ``on`` holds at a moment, e.g. at the peak of a unit."""
 
     moment: Moment | str = part("moment")
-    on: Any = part("signal", kw_only=True)
-    among: Any = part("signal", default=None, kw_only=True)
+    on: Any = part("condition", kw_only=True)
+    among: Any = part("condition", default=None, kw_only=True)
     under: Intervention | None = part("intervention", default=None, kw_only=True)
 
 
@@ -194,7 +195,7 @@ class Behaviour(Measure):
     ``network`` names another recipe, taken at the same seeds.
     """
 
-    among: Any = part("signal", default=None, kw_only=True)
+    among: Any = part("condition", default=None, kw_only=True)
     under: Intervention | None = part("intervention", default=None, kw_only=True)
     network: str | None = text(default=None, kw_only=True)
     generates: ClassVar[bool] = True
@@ -211,9 +212,15 @@ class exact_match(Behaviour):
 
 @word
 class length(Behaviour):
-    """Number of characters generated before the end; of one character only, where it is given."""
+    """Number of characters generated before the end; of those where a signal holds only, where it is given."""
 
-    what: Any = part("signal", default=None)
+    what: Any = part("condition", default=None)
+
+    def check(self) -> None:
+        super().check()
+        for inner in () if self.what is None else self.what.walk():
+            if isinstance(inner, event | label):
+                raise SpecError(f"{self}: {inner} is of the task's own text, not of what the network generates")
 
 
 @word
@@ -345,13 +352,17 @@ class OverSeeds(Measure):
 
 @word
 class share_of_seeds(OverSeeds):
-    """Share of the learnt networks in which a claim is supported."""
+    """Share of networks in which a claim is supported; of those that learnt their task, where it is about units."""
 
     claim: Claim = part("claim")
+
+    def check(self) -> None:
+        if self.claim.expected != "supported":
+            raise SpecError(f"share_of_seeds({self.claim}): state the claim plainly, and bound the share from above")
 
 
 @word
 class median_over_seeds(OverSeeds):
-    """Median of a measure over the learnt networks."""
+    """Median of a measure over networks; over those that learnt their task, where it is of units."""
 
     measure: Any = part("measure")

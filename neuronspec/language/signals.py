@@ -8,12 +8,14 @@ from typing import ClassVar
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import Expression, enclosed, number, part, shorthand, shown, text, word
 
+CONDITION = frozenset({"signal", "condition"})
+NUMBER = frozenset({"signal"})
+
 
 class Signal(Expression):
-    """A value per step, from the sequence alone: yes/no (1 or 0) or a number."""
+    """A value per step, from the sequence alone: a condition (it holds or not: 1 or 0) or a number."""
 
-    kinds = frozenset({"signal"})
-    yes_no: ClassVar[bool] = True
+    kinds = CONDITION
     foresees: ClassVar[bool] = False
     """Whether the value at a step depends on later steps."""
 
@@ -85,23 +87,23 @@ class depth(Signal):
 
     open: str = text()
     close: str = text()
-    yes_no = False
+    kinds = NUMBER
 
 
 @word
 class count_of(Signal):
     """How often ``signal`` has held up to this step, this one included."""
 
-    signal: Signal | str = part("signal")
-    yes_no = False
+    signal: Signal | str = part("condition")
+    kinds = NUMBER
 
 
 @word
 class remaining(Signal):
     """How often ``signal`` will still hold after this step."""
 
-    signal: Signal | str = part("signal")
-    yes_no = False
+    signal: Signal | str = part("condition")
+    kinds = NUMBER
     foresees = True
 
 
@@ -109,15 +111,15 @@ class remaining(Signal):
 class position(Signal):
     """The step, counted from 0."""
 
-    yes_no = False
+    kinds = NUMBER
 
 
 @word
 class since(Signal):
     """Steps since ``signal`` last held (0 where it holds); undefined before its first time."""
 
-    signal: Signal | str = part("signal")
-    yes_no = False
+    signal: Signal | str = part("condition")
+    kinds = NUMBER
 
 
 @word
@@ -127,22 +129,26 @@ class upcoming(Signal):
     signal: Signal | str = part("signal")
     foresees = True
 
+    @property
+    def kinds(self) -> frozenset[str]:  # type: ignore[override]
+        """Those of the signal that is looked ahead to."""
+        return self.signal.kinds if isinstance(self.signal, Signal) else CONDITION
+
 
 @word
 class steps_to(Signal):
     """Steps until ``moment`` (0 there, negative after it)."""
 
     moment: Moment | str = part("moment")
-    yes_no = False
+    kinds = NUMBER
     foresees = True
 
 
 @word
 class label(Signal):
-    """A value per step that the task provides under this name."""
+    """A value per step that the task provides under this name; where it is 1, it holds."""
 
     name: str = text()
-    yes_no = False
     foresees = True
 
 
@@ -176,40 +182,37 @@ class _Pair(Signal):
         return f"{enclosed(self.left)} {self.word} {enclosed(self.right)}"
 
 
-class _YesNoPair(_Pair):
-    def check(self) -> None:
-        for side in (self.left, self.right):
-            _want_yes_no(side, self.word)
+@word
+class _Conditions(_Pair):
+    left: Signal = part("condition")
+    right: Signal = part("condition")
 
 
-class And(_YesNoPair, word="&"):
+class And(_Conditions, word="&"):
     """Both hold."""
 
 
-class Or(_YesNoPair, word="|"):
+class Or(_Conditions, word="|"):
     """At least one holds."""
 
 
 class Plus(_Pair, word="+"):
     """The sum."""
 
-    yes_no = False
+    kinds = NUMBER
 
 
 class Minus(_Pair, word="-"):
     """The difference."""
 
-    yes_no = False
+    kinds = NUMBER
 
 
 @word
 class Not(Signal, word="~"):
     """Does not hold."""
 
-    signal: Signal = part("signal")
-
-    def check(self) -> None:
-        _want_yes_no(self.signal, "~")
+    signal: Signal = part("condition")
 
     def __repr__(self) -> str:
         return f"~{enclosed(self.signal)}"
@@ -245,13 +248,6 @@ class Equals(Comparison, word="equals"):
         return f"{enclosed(self.signal)}.equals({shown(self.value)})"
 
 
-def _want_yes_no(signal: Signal, operator: str) -> None:
-    if not signal.yes_no:
-        raise SpecError(
-            f"{operator} wants signals that hold or not, and {signal} is a number; compare it, e.g. {signal} >= 1"
-        )
-
-
 # Symbols and moments.
 
 
@@ -282,14 +278,14 @@ class Moment(Expression):
 class first(Moment):
     """The first step at which ``signal`` holds."""
 
-    signal: Signal | str = part("signal")
+    signal: Signal | str = part("condition")
 
 
 @word
 class last(Moment):
     """The last step at which ``signal`` holds."""
 
-    signal: Signal | str = part("signal")
+    signal: Signal | str = part("condition")
     foresees = True
 
 
@@ -333,4 +329,5 @@ start = Start()
 end = End()
 
 shorthand("signal", str, char)
+shorthand("condition", str, char)
 shorthand("moment", str, lambda symbol: first(char(symbol)))

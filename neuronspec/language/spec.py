@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import field
 from typing import Any
 
@@ -12,13 +12,18 @@ from neuronspec.language.expression import Expression, number, text, word
 from neuronspec.language.measures import Gap, OverSeeds, UnitMeasure, measured, median_over_seeds, share_of_seeds
 from neuronspec.language.units import All, Best, Top
 
+MOST_SEEDS = 10_000
+
 
 def _read_seeds(value: Any, where: str) -> tuple[int, ...]:
     """``20`` -> 0…19; a range or list of whole numbers as it is."""
+    number = value if isinstance(value, int) else len(value) if isinstance(value, Sized) else 0
+    if number > MOST_SEEDS:
+        raise SpecError(f"{where[:-2]}={value!r}): more than {MOST_SEEDS} seeds")
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return tuple(range(value))
     seeds = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
-    if not seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in seeds):
+    if not seeds or any(isinstance(s, bool) or not isinstance(s, int) or not 0 <= s < 2**63 for s in seeds):
         raise SpecError(f"{where[:-2]}={value!r}): expected how many (20), or seeds of at least 0 (range(1000, 1010))")
     if len(set(seeds)) < len(seeds):
         raise SpecError(f"{where[:-2]}={value!r}): a seed occurs twice")
@@ -29,8 +34,12 @@ def _read_claims(value: Any, where: str) -> tuple[tuple[str, Claim], ...]:
     if not isinstance(value, (Mapping, tuple)) or not value:
         raise SpecError(f"{where[:-2]}={value!r}): expected a dict of sentences and claims")
     pairs = tuple(value.items()) if isinstance(value, Mapping) else value
+    seen = set()
     for sentence, claim in pairs:
         _check_sentence(sentence)
+        if sentence in seen:
+            raise SpecError(f"claims[{sentence!r}]: a second sentence of this name")
+        seen.add(sentence)
         if not isinstance(claim, Claim):
             raise SpecError(f"claims[{sentence!r}] is {claim!r}, not a claim; {_how_to_claim(claim)}")
         try:
@@ -49,6 +58,8 @@ def _how_to_claim(value: object) -> str:
 def _check_sentence(sentence: object) -> None:
     if not isinstance(sentence, str) or not sentence.strip():
         raise SpecError(f"claims[{sentence!r}]: a sentence is a string that is not empty")
+    if not sentence.isprintable() and "\n" not in sentence:
+        raise SpecError(f"claims[{sentence!r}]: a sentence holds printable characters only")
     for forbidden in ("::", "\n"):
         if forbidden in sentence:
             raise SpecError(f"claims[{sentence!r}]: a sentence holds no {forbidden!r} (it is part of the claim's id)")

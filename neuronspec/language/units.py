@@ -23,6 +23,11 @@ class Units(Expression):
         """Whether this is one unit (or, with ``each``, one at a time) in every network."""
         return False
 
+    @property
+    def place(self) -> Site:
+        """The site that the units are of."""
+        return next(part for part in self.parts() if isinstance(part, Units)).place
+
     def __or__(self, other: Units) -> Units:
         return Union(self, other)
 
@@ -65,6 +70,10 @@ class Site(Units, word="site"):
         prefix = f"{self.part}." if self.part else ""
         suffix = "" if self.layer_number is None else f".layer({self.layer_number})"
         return f"{prefix}{self.name}{suffix}"
+
+    @property
+    def place(self) -> Site:
+        return self
 
     def layer(self, number: int) -> Site:
         """Return this site of layer ``number``, counted from 0."""
@@ -175,6 +184,7 @@ class All(Picked, word="all"):
     score: Expression = part("claim")
 
     def check(self) -> None:
+        self.score.want_plain("all")  # type: ignore[attr-defined]
         _want_open_score(next(self.score.parts()), "all")
 
 
@@ -183,7 +193,7 @@ class SvmRfe(Picked, word="svm_rfe"):
     """The units that a linear SVM keeps under recursive feature elimination."""
 
     labels: Expression | str = part("signal", "symbol")
-    where: Expression | None = part("signal", default=None, kw_only=True)
+    where: Expression | None = part("condition", default=None, kw_only=True)
     keep: float = number(low=0, kw_only=True)
 
 
@@ -220,6 +230,11 @@ class On(Units, word="on"):
     def is_one(self) -> bool:
         return self.units.is_one
 
+    @property
+    def place(self) -> Site:
+        inherited = self.units.place.layer_number if self.site.layer_number is None else self.site.layer_number
+        return replace(self.site, layer_number=inherited)
+
     def __repr__(self) -> str:
         return f"{enclosed(self.units)}.on({self.site})"
 
@@ -237,6 +252,12 @@ class SetOperation(Units):
 
     def __repr__(self) -> str:
         return f"{enclosed(self.left)} {self.word.removeprefix('units ')} {enclosed(self.right)}"
+
+    def check(self) -> None:
+        _want_values(self)
+        if self.left.place != self.right.place:
+            places = f"{self.left.place} and {self.right.place}"
+            raise SpecError(f"{self}: units of two sites, {places}; put them on one with .on(site) first")
 
 
 class Union(SetOperation, word="units |"):
@@ -257,6 +278,9 @@ class others(Units):
 
     units: Units = part("units")
 
+    def check(self) -> None:
+        _want_values(self)
+
 
 @word
 class each(Units):
@@ -271,9 +295,15 @@ class each(Units):
 
 @word
 class increments(Units):
-    """How far each unit moved since the step before; measured, never edited."""
+    """How far each unit moved since the step before; measured, never edited.
+
+    A state moves from 0 at the first step; a gate has no increment there.
+    """
 
     units: Units = part("units")
+
+    def check(self) -> None:
+        _want_values(self)
 
     @property
     def is_one(self) -> bool:
@@ -286,9 +316,21 @@ class quantile(Expression):
 
     kinds = frozenset({"value"})
     q: float = number(low=0, high=1)
-    where: Expression | None = part("signal", default=None, kw_only=True)
+    where: Expression | None = part("condition", default=None, kw_only=True)
 
 
 def _want_open_score(score: Expression, method: str) -> None:
-    if getattr(score, "of", None) is not None:
+    """A score is a measure of units that leaves open which."""
+    if not hasattr(score, "of"):
+        raise SpecError(f"{method}({score}): a score is a measure of units, e.g. correlation(char('a'))")
+    if score.of is not None:
         raise SpecError(f"{method}({score}): a score is measured on every unit of the site; leave of= out")
+    if getattr(score, "under", None) is not None:
+        raise SpecError(f"{method}({score}): units are picked on clean runs; leave under= out")
+
+
+def _want_values(units: Expression) -> None:
+    """Increments are no units of their own: they stand outermost."""
+    for inner in list(units.walk())[1:]:
+        if isinstance(inner, increments):
+            raise SpecError(f"{units}: increments stand outermost, around all units that are meant")

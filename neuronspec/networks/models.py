@@ -37,10 +37,13 @@ class LanguageModel(nn.Module):
         nn.init.uniform_(self.readout_bias, -bound, bound, generator=generator)
         return self
 
-    def embed(self, tokens: Int[Tensor, time * batch]) -> Float[Tensor, "time *batch input"]:
+    def embed(self, tokens: Int[Tensor, time * batch]) -> Float[Tensor, "time *rows input"]:
         """Return what the recurrent layers read."""
         onehot = nn.functional.one_hot(tokens, self.symbols).to(self.readout_bias.dtype)
-        return onehot if self.embedding is None else onehot @ self.embedding
+        if self.embedding is None:
+            return onehot
+        shared = self.embedding.dim() == 3 and onehot.dim() == 3  # all replicates read the same, by tables of their own
+        return (onehot.unsqueeze(1) if shared else onehot) @ self.embedding
 
     def read_out(self, hidden: Float[Tensor, "time *batch unit"]) -> Float[Tensor, "time *batch symbol"]:
         """Return the logits of the next token."""

@@ -87,7 +87,7 @@ class Shelf:
     def _read_card(self, seed: int) -> dict[str, Any]:
         try:
             card = json.loads(self.card_file(seed).read_text("utf-8"))
-        except ValueError:  # of JSON and of UTF-8
+        except (ValueError, RecursionError):  # of JSON and of UTF-8; of JSON a hundred thousand brackets deep
             raise StoreError("its card is cut short, or no JSON") from None
         if not isinstance(card, dict):
             raise StoreError("its card is no JSON object")
@@ -122,6 +122,13 @@ class Shelf:
         write_atomically(self.weights_file(trained.seed), data)
         write_atomically(self.card_file(trained.seed), json.dumps(card, indent=1).encode())
 
+    def lock(self, block: range) -> FileLock:
+        """Return the lock that the training of a block is held under; it goes with the process that holds it."""
+        file = self.folder / f"block-{block.start}.lock"
+        if file.is_dir():
+            raise StoreError(f"{file} is a folder where a lock file should be: remove it")
+        return FileLock(file)
+
     def check_writable(self) -> None:
         """Raise StoreError, before any time is spent, where a trained network could not be kept."""
         try:
@@ -150,7 +157,7 @@ def train_missing(
     A second process that wants the same block waits, and then finds it.
     """
     block = block_of(seeds[0], shelf.recipe)
-    with FileLock(shelf.folder / f"block-{block.start}.lock"):
+    with shelf.lock(block):
         missing = [seed for seed in block if shelf.load(seed) is None]
         if not set(missing) & set(seeds):
             return Homeless({})

@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 
 from neuronspec.errors import TaskError, did_you_mean
 from neuronspec.language.claims import Claim
@@ -108,10 +109,15 @@ class Recipe:
         ):
             if value not in known:
                 raise TaskError(f"Recipe({name}={value!r}): unknown{did_you_mean(str(value), known)}")
-        for name in ("units", "layers", "embedding", "learning_rate", "steps", "batch", "clip", "block"):
+        for name in ("units", "layers", "embedding", "steps", "batch", "block"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise TaskError(f"Recipe({name}={value!r}): expected more than 0")
+            optional = value is None and name in ("embedding", "batch")
+            if not optional and (not isinstance(value, int) or isinstance(value, bool) or value <= 0):
+                raise TaskError(f"Recipe({name}={value!r}): expected a whole number above 0")
+        for name in ("learning_rate", "clip", "final"):
+            value = getattr(self, name)
+            if not (value is None and name == "clip") and not (isinstance(value, int | float) and 0 < value < inf):
+                raise TaskError(f"Recipe({name}={value!r}): expected a finite number above 0")
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -155,6 +161,9 @@ class Task:
     name: str = ""
 
     def __post_init__(self) -> None:
+        if self.examples is not None:
+            object.__setattr__(self, "examples", tuple(self.examples))  # a generator could be read but once
+        self._check_parts()
         if (self.examples is None) == (self.sample is None):
             raise TaskError("Task: give either examples= (a census) or sample= (a function that draws one)")
         if self.examples is not None and not self.examples:
@@ -165,6 +174,20 @@ class Task:
             raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
         if not isinstance(self.competence, Claim):
             raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
+
+    def _check_parts(self) -> None:
+        for name, kind in (("alphabet", str), ("end", str), ("recipes", Mapping), ("measures", Mapping)):
+            if not isinstance(getattr(self, name), kind):
+                raise TaskError(f"Task({name}={getattr(self, name)!r}): expected a {kind.__name__}")
+        for name in ("size", "corpus_size"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise TaskError(f"Task({name}={getattr(self, name)!r}): expected a whole number above 0")
+        for name, recipe in self.recipes.items():
+            if not isinstance(recipe, Recipe):
+                raise TaskError(f"Task(recipes={{{name!r}: {recipe!r}}}): expected a Recipe")
+        for name, measure in self.measures.items():
+            if not isinstance(measure, TaskMeasure) or not measure.examples:
+                raise TaskError(f"Task(measures={{{name!r}: {measure!r}}}): expected a TaskMeasure with examples")
 
     @property
     def vocabulary(self) -> str:
@@ -183,13 +206,21 @@ class Task:
         else:
             rng = random.Random(f"{self.name} {stream}")
             size = self.corpus_size if stream == "corpus" else self.size
-            drawn = tuple(self.sample(rng) for _ in range(size))  # type: ignore[misc]
+            drawn = tuple(self._sample(rng) for _ in range(size))
         for example in drawn:
             self.check(example)
         return drawn
 
+    def _sample(self, rng: random.Random) -> Example:
+        try:
+            return self.sample(rng)  # type: ignore[misc]
+        except Exception as error:  # a task file is anybody's code
+            raise TaskError(f"task {self.name}: sample raised {type(error).__name__}: {error}") from error
+
     def check(self, example: Example) -> None:
         """Raise TaskError for an example that does not fit the task."""
+        if not isinstance(example, Example) or not isinstance(example.text, str):
+            raise TaskError(f"task {self.name}: {example!r} is not an Example with a string for its text")
         if not example.text:
             raise TaskError(f"task {self.name}: an example has an empty text")
         for symbol in example.text:
@@ -197,14 +228,21 @@ class Task:
                 raise TaskError(
                     f"task {self.name}: {example.text!r} holds {symbol!r}, which is not in {self.alphabet!r}"
                 )
-        if not 0 < example.prompt <= len(example.text):
+        if not isinstance(example.prompt, int) or not 0 < example.prompt <= len(example.text):
             raise TaskError(f"task {self.name}: prompt={example.prompt} lies outside {example.text!r}")
         for name, step in example.events.items():
-            if not 0 <= step < len(example.text):
+            if not isinstance(step, int) or not 0 <= step < len(example.text):
                 raise TaskError(f"task {self.name}: event {name!r} at step {step} lies outside {example.text!r}")
         for name, values in example.labels.items():
             if len(values) != len(example.text):
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
+
+    def measured_on(self, name: str) -> tuple[Example, ...]:
+        """Return the examples of a measure of the task's own."""
+        examples = tuple(self.measures[name].examples)
+        for example in examples:
+            self.check(example)
+        return examples
 
     def corpus_hash(self) -> str:
         """Return 16 hex digits that stand for what networks are trained on."""
@@ -214,10 +252,10 @@ class Task:
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe of this name; ``name@full`` at the size of the source."""
-        base, _, size = name.partition("@")
+        base, at, size = name.partition("@")
         if base not in self.recipes:
             raise TaskError(f"task {self.name} has no recipe {base!r}{did_you_mean(base, self.recipes)}")
-        if size not in ("", "full"):
+        if at and size != "full":
             raise TaskError(f"recipe {name!r}: the only other size is {base + '@full'!r}")
         recipe = self.recipes[base]
         return recipe.full or recipe if size else recipe

@@ -128,6 +128,18 @@ UNDECIDABLE = {
         ns.exact_match(among=ns.one_of("Z")),
         "no sequence to measure: one_of('Z') occurs in none",
     ),
+    "moves among none": (
+        ns.moves(ns.length(among=ns.one_of("Z")), by=1, under=ns.zero(ns.cell[0], at="X")),
+        "no sequence to measure: one_of('Z') occurs in none",
+    ),
+    "a quantile of nothing": (
+        ns.length(under=ns.set_to(ns.cell[0], ns.quantile(0.5, where=ns.one_of("Z")), at="X")),
+        "quantile(0.5, where=one_of('Z')) is a quantile of nothing: one_of('Z') never holds in the clean run",
+    ),
+    "an event that is not there": (
+        ns.mean(of=ns.cell[0], where=ns.before(ns.event("delimeter"))),
+        "the task gives no event 'delimeter'; did you mean 'delimiter'?",
+    ),
 }
 
 

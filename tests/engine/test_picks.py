@@ -4,13 +4,11 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import neuronspec as ns
 from neuronspec.engine.picks import UnitSet, bases, pick, random_lanes, units
-from neuronspec.errors import SpecError
 
 SCORE = ns.correlation("a")
 BEST = ns.cell.best(SCORE)
@@ -67,15 +65,6 @@ def test_gates_have_no_sign():
     assert units(flipped.on(ns.candidate), sets, 4).signs == (-1,)
     assert units(flipped.on(ns.forget_gate), sets, 4).signs == (1,)
     assert units(flipped.on(ns.forget_gate), sets, 4).site == "forget_gate"
-
-
-def test_sets_of_two_sites_do_not_join():
-    sets = {
-        ns.cell[1]: UnitSet(0, "cell", (1,), (1,), (1,) * 4),
-        ns.hidden[1]: UnitSet(0, "hidden", (1,), (1,), (1,) * 4),
-    }
-    with pytest.raises(SpecError, match=r"sets of two sites, cell and hidden; use .on\(site\) first"):
-        units(ns.cell[1] | ns.hidden[1], sets, 4)
 
 
 def test_bases_are_the_picks_outside_scores():

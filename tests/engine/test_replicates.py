@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import neuronspec as ns
 from neuronspec.engine.replicates import median_interval, of_one_network, over_seeds, settle
@@ -35,11 +36,16 @@ def test_disagreement_is_counted():
     assert over_seeds(said, 0.8) == ("undecided", "seeds disagree: 11 supported, 9 unspecific")
 
 
-def test_the_median_interval_holds_the_median():
-    values = np.arange(20.0)
-    low, high = median_interval(values)
-    assert low <= np.median(values) <= high
-    assert 5 <= high - low <= 12
+@pytest.mark.parametrize("n", [6, 7, 10, 20, 33])
+def test_the_median_interval_is_the_sign_tests(n):
+    low, high = median_interval(np.arange(float(n)))
+    k = int(low)
+    assert high == n - 1 - k
+    assert 2 * stats.binom.cdf(k, n, 0.5) <= 0.05 < 2 * stats.binom.cdf(k + 1, n, 0.5)
+
+
+def test_five_values_have_no_median_interval():
+    assert all(math.isnan(end) for end in median_interval(np.arange(5.0)))
 
 
 EXACT = ns.exact_match() >= 0.9
@@ -86,6 +92,16 @@ def test_what_cannot_be_judged_is_not(claim, verdict):
     assert math.isnan(settled.value)
 
 
-def test_a_median_of_nothing_is_undecided_with_the_reason():
-    settled = settle(MEDIAN, [Outcome("undecided", reason="finds no unit")] * 3, 0.8)
-    assert (settled.verdict, settled.reason) == ("undecided", "finds no unit")
+def test_a_median_wants_a_value_of_every_learnt_network():
+    nothing = Outcome("undecided", reason="finds no unit")
+    settled = settle(MEDIAN, [nothing] * 3 + [said("supported")] * 17, 0.8)
+    assert (settled.verdict, settled.reason) == ("undecided", "3 of 20 networks have no value: finds no unit")
+    assert (
+        settle(MEDIAN, [said("supported", 1.0, 0.0)] * 17 + [said("unlearnt", math.nan)] * 3, 0.8).verdict
+        == "supported"
+    )
+
+
+def test_a_median_wants_six_networks():
+    settled = settle(MEDIAN, [said("supported")] * 5, 0.8)
+    assert (settled.verdict, settled.reason) == ("undecided", "5 networks are too few for an interval of a median")

@@ -23,7 +23,11 @@ texts = st.lists(st.text("aXb", min_size=1, max_size=7), min_size=1, max_size=4)
 def sequences(*texts):
     return Sequences(
         [
-            Example(t, events={"target": len(t) // 2}, labels={n: [float(i % 3) for i in range(len(t))] for n in NAMES})
+            Example(
+                t,
+                events={"target": len(t) // 2, "letter": 0},
+                labels={n: [float(i % 3) for i in range(len(t))] for n in NAMES},
+            )
             for t in texts
         ]
     )
@@ -85,7 +89,7 @@ def naive_moment(m, text):
         held = [t for t in range(len(text)) if naive(m.signal, text, t) == 1]
         return None if not held else held[0] if isinstance(m, words.first) else held[-1]
     if isinstance(m, words.event):
-        return len(text) // 2 if m.name == "target" else None
+        return len(text) // 2 if m.name == "target" else 0
     return 0 if m == ns.start else len(text) - 1
 
 
@@ -130,6 +134,11 @@ def test_worked_examples(signal, text, expected):
 def test_nothing_holds_past_the_end():
     assert holds(None, sequences("a", "aaa")).sum(0).tolist() == [1, 3]
     assert holds(~ns.char("X"), sequences("a", "aaa")).sum(0).tolist() == [1, 3]
+
+
+def test_an_event_that_a_sequence_lacks_or_ran_past_is_nowhere():
+    some = Sequences([Example("ab", events={"late": 1}), Example("ab"), Example("a", events={"late": 5})])
+    assert moments(ns.event("late"), some).tolist() == [1, NOWHERE, NOWHERE]
 
 
 def test_an_unknown_label_is_named():

@@ -15,6 +15,7 @@ from neuronspec.engine.statistics import (
     compare,
     interval,
     judge,
+    oriented,
     per_sequence,
     wilson,
 )
@@ -88,6 +89,20 @@ def test_a_control_is_the_mean_over_its_draws():
     assert control.difference[0] > 0
 
 
+def test_a_resample_that_leaves_a_control_undefined_is_left_out_without_a_warning():
+    rare = Estimate(np.array([[[1.0, 1.0], *[[0.0, 0.0]] * 19]]))
+    control = compare(numbers([1.0] * 20), rare, census=False)
+    assert control.value == 1.0
+    assert control.difference == (0.0, 0.0)
+
+
+def test_a_rival_may_point_the_other_way():
+    assert oriented(numbers([-0.9]), 0.0).values[0] == 0.9
+    assert oriented(numbers([0.9]), 0.0).values[0] == 0.9
+    assert oriented(numbers([0.1]), 0.5).values[0] == 0.9
+    assert oriented(numbers([-0.9]), None).values[0] == -0.9
+
+
 def test_undefined_draws_are_left_out_and_all_undefined_is_said():
     partly = Estimate(np.array([[[0.0, 0.0]], [[1.0, 2.0]]]))
     assert compare(numbers([1]), partly, census=True).value == 0.5
@@ -101,6 +116,8 @@ def control(value, low, high):
 
 
 VERDICTS = {
+    "too few sequences": (AT_LEAST, numbers([1.0] * 9), {}, "undecided"),
+    "enough sequences": (AT_LEAST, numbers([1.0] * 10), {}, "supported"),
     "clear": (AT_LEAST, yes_no([1] * 40), control(0.1, 0.5, 0.9), "supported"),
     "no control": (AT_LEAST, yes_no([1] * 40), {}, "supported"),
     "control meets the bound": (AT_LEAST, yes_no([1] * 40), control(0.6, 0.1, 0.5), "unspecific"),

@@ -73,7 +73,7 @@ REFUSED = {
     "which layer": (
         ns.mean(of=ns.cell) >= 0,
         DEEP,
-        "claims['it']: cell: counting/lstm has 2 layers; write cell.layer(0) to cell.layer(1)",
+        "claims['it']: cell: counting/lstm has 2 layers: write cell.layer(0) to cell.layer(1)",
     ),
     "no encoder": (
         ns.mean(of=ns.encoder.hidden) >= 0,

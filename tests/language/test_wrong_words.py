@@ -40,14 +40,40 @@ WRONG = {
     ),
     "not of a number": (
         lambda: ~ns.position(),
-        "~ wants signals that hold or not, and position() is a number; compare it, e.g. position() >= 1",
+        "~(signal=position()): expected a signal that holds or not, e.g. char('a'); "
+        "this one is a number: compare it, e.g. position() >= 1",
     ),
     "a quantile beyond 1": (lambda: ns.quantile(5), "quantile(q=5): expected a finite number from 0 to 1"),
     "NaN as a bound": (
         lambda: ns.exact_match() >= float("nan"),
         "claim(low=nan): expected a finite number",
     ),
+    "where a number": (
+        lambda: ns.mean(of=ns.cell, where=ns.count_of("a")),
+        "mean(where=count_of(char('a'))): expected a signal that holds or not, e.g. char('a'); "
+        "this one is a number: compare it, e.g. count_of(char('a')) >= 1",
+    ),
     # units
+    "a score of behaviour": (
+        lambda: ns.cell.best(ns.exact_match()),
+        "best(exact_match()): a score is a measure of units, e.g. correlation(char('a'))",
+    ),
+    "a score under an edit": (
+        lambda: ns.cell.best(ns.mean(under=ns.zero(ns.hidden, at="X"))),
+        "best(mean(under=zero(hidden, at=first(char('X'))))): units are picked on clean runs; leave under= out",
+    ),
+    "all that are refuted": (
+        lambda: ns.cell.all(ns.refuted(ns.correlation(X) >= 0.5)),
+        "all(refuted(correlation(char('X')) >= 0.5)): expected a measure and a bound, and no more",
+    ),
+    "increments inside": (
+        lambda: ns.cell[0] | ns.increments(ns.cell[1]),
+        "cell[0] | increments(cell[1]): increments stand outermost, around all units that are meant",
+    ),
+    "increments twice": (
+        lambda: ns.increments(ns.increments(ns.cell[1])),
+        "increments(increments(cell[1])): increments stand outermost, around all units that are meant",
+    ),
     "a score with units": (
         lambda: ns.cell.best(ns.correlation(TALLY, of=ns.cell[0])),
         "best(correlation(count_of(char('a')) - count_of(char('b')), of=cell[0])): "
@@ -55,8 +81,26 @@ WRONG = {
     ),
     "one-unit measure of several": (
         lambda: ns.correlation(X, of=ns.cell.best(ns.correlation(X), n=2)),
-        "correlation(of=cell.best(correlation(char('X')), 2)): a measure of one unit; "
-        "pick one with .best(...), or take the worst of several with each(...)",
+        "correlation(of=cell.best(correlation(char('X')), 2)): a measure of one unit; pick one with .best(...)",
+    ),
+    "units of two sites": (
+        lambda: ns.cell[0] | ns.hidden.best(ns.correlation(X)).on(ns.hidden),
+        "cell[0] | hidden.best(correlation(char('X'))).on(hidden): units of two sites, cell and hidden; "
+        "put them on one with .on(site) first",
+    ),
+    "units of two layers": (
+        lambda: ns.cell.layer(0)[0] & ns.cell.layer(1)[0],
+        "cell.layer(0)[0] & cell.layer(1)[0]: units of two sites, cell.layer(0) and cell.layer(1); "
+        "put them on one with .on(site) first",
+    ),
+    "a rival of a measure": (
+        lambda: ns.correlation(TALLY, of=ns.cell[0]).against(ns.position()),
+        "against() belongs to a claim: write (measure >= bound).against(rival)",
+    ),
+    "the value of a signal": (
+        lambda: ns.count_of(ns.char("X") == 1),
+        "count_of(signal=False): expected a signal that holds or not, e.g. char('a'); "
+        "== compares expressions: for a value, write signal.equals(value)",
     ),
     # interventions
     "a clamp upside down": (
@@ -135,6 +179,30 @@ WRONG = {
     "an empty sentence": (
         lambda: spec({" ": ns.exact_match() >= 1}),
         "claims[' ']: a sentence is a string that is not empty",
+    ),
+    "a sentence twice": (
+        lambda: spec((("a", ns.exact_match() >= 1), ("a", ns.length() >= 1))),
+        "claims['a']: a second sentence of this name",
+    ),
+    "an unprintable sentence": (
+        lambda: spec({"a\ud800": ns.exact_match() >= 1}),
+        "claims['a\\ud800']: a sentence holds printable characters only",
+    ),
+    "too many seeds": (
+        lambda: spec({"a": ns.exact_match() >= 1}, seeds=10**9),
+        "Spec(seeds=1000000000): more than 10000 seeds",
+    ),
+    "a seed too large": (
+        lambda: spec({"a": ns.exact_match() >= 1}, seeds=[2**64]),
+        "Spec(seeds=[18446744073709551616]): expected how many (20), or seeds of at least 0 (range(1000, 1010))",
+    ),
+    "a share of refuted": (
+        lambda: ns.share_of_seeds(ns.refuted(ns.exact_match() >= 1)),
+        "share_of_seeds(refuted(exact_match() >= 1)): state the claim plainly, and bound the share from above",
+    ),
+    "an event in generated text": (
+        lambda: ns.length(ns.after(ns.event("x"))),
+        "length(after(event('x'))): event('x') is of the task's own text, not of what the network generates",
     ),
     "no claims": (lambda: spec({}), "Spec(claims={}): expected a dict of sentences and claims"),
     "no seeds": (

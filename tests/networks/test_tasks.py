@@ -27,6 +27,13 @@ WRONG_TASKS = {
         "Task(end='a'): expected one symbol that is not in alphabet='ab'",
     ),
     "a symbol twice": ({"alphabet": "aba"}, "Task(alphabet='aba'): expected symbols, each once"),
+    "an alphabet of parts": ({"alphabet": ["a", "b"]}, "Task(alphabet=['a', 'b']): expected a str"),
+    "no size": ({"size": 0}, "Task(size=0): expected a whole number above 0"),
+    "a recipe by name": ({"recipes": {"r": "rnn"}}, "Task(recipes={'r': 'rnn'}): expected a Recipe"),
+    "a bare function": (
+        {"measures": {"m": len}},
+        "Task(measures={'m': <built-in function len>}): expected a TaskMeasure with examples",
+    ),
     "competence not a claim": (
         {"competence": 0.9},
         "Task(competence=0.9): expected a claim, e.g. exact_match() >= 0.99",
@@ -34,6 +41,7 @@ WRONG_TASKS = {
 }
 
 WRONG_EXAMPLES = {
+    "not an example": ("ab", "task good: 'ab' is not an Example with a string for its text"),
     "empty": (Example(""), "task good: an example has an empty text"),
     "foreign symbol": (Example("abz"), "task good: 'abz' holds 'z', which is not in 'ab'"),
     "prompt too long": (Example("ab", prompt=3), "task good: prompt=3 lies outside 'ab'"),
@@ -45,8 +53,10 @@ WRONG_RECIPES = {
     "kind": ({"kind": "lsmt"}, "Recipe(kind='lsmt'): unknown; did you mean 'lstm'?"),
     "optimiser": ({"optimiser": "adm"}, "Recipe(optimiser='adm'): unknown; did you mean 'adam'?"),
     "schedule": ({"schedule": "x"}, "Recipe(schedule='x'): unknown; known: constant, cosine"),
-    "units": ({"units": 0}, "Recipe(units=0): expected more than 0"),
-    "rate": ({"learning_rate": -0.1}, "Recipe(learning_rate=-0.1): expected more than 0"),
+    "half a step": ({"steps": 2.5}, "Recipe(steps=2.5): expected a whole number above 0"),
+    "no rate": ({"learning_rate": float("nan")}, "Recipe(learning_rate=nan): expected a finite number above 0"),
+    "units": ({"units": 0}, "Recipe(units=0): expected a whole number above 0"),
+    "rate": ({"learning_rate": -0.1}, "Recipe(learning_rate=-0.1): expected a finite number above 0"),
 }
 
 
@@ -76,6 +86,13 @@ def test_wrong_recipes(case):
     with pytest.raises(TaskError) as error:
         replace(GOOD.recipes["lstm"], **change)
     assert text_of(error) == message
+
+
+def test_a_sample_that_raises_is_named():
+    task = replace(GOOD, examples=None, sample=lambda rng: 1 / 0)
+    with pytest.raises(TaskError) as error:
+        task.draw("corpus")
+    assert text_of(error) == "task good: sample raised ZeroDivisionError: division by zero"
 
 
 def test_recipes_by_name_and_size():

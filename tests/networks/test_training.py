@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.models import LanguageModel, stack
 from neuronspec.networks.recurrent import Recurrent
 from neuronspec.networks.tasks import Example, Recipe
 from neuronspec.networks.training import IGNORED, block_of, blocks_of, encode, one_thread, train_block, untrained
@@ -116,6 +116,19 @@ def test_encoding_closes_every_sequence():
     read, due = encode([Example("aXb"), Example("X")], VOCABULARY)
     assert read.T.tolist() == [[0, 1, 2], [1, 0, 0]]
     assert due.T.tolist() == [[1, 2, 3], [3, IGNORED, IGNORED]]
+
+
+@pytest.mark.parametrize("time", [3, 5])
+def test_each_replicate_reads_by_its_own_embedding(time):
+    """Also where there are as many steps as replicates: the axes must not be taken for one another."""
+    recipe = Recipe("gru", units=3, embedding=2)
+    singles = [LanguageModel(recipe, 4).initialise(seed) for seed in range(3)]
+    together = stack(singles, LanguageModel(recipe, 4, replicates=3))
+    tokens = torch.randint(4, (time, 6), generator=torch.Generator().manual_seed(0))
+    own = torch.randint(4, (time, 3, 6), generator=torch.Generator().manual_seed(1))
+    for r, single in enumerate(singles):
+        assert torch.allclose(together(tokens)[0][:, r], single(tokens)[0], atol=1e-6)
+        assert torch.allclose(together(own)[0][:, r], single(own[:, r])[0], atol=1e-6)
 
 
 def test_an_embedding_is_read():
