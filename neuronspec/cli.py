@@ -53,7 +53,7 @@ def reported(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        signal.signal(signal.SIGTERM, _stop)
+        before = signal.signal(signal.SIGTERM, _stop)
         try:
             return command(*args, **kwargs)
         except NeuronspecError as error:
@@ -68,6 +68,8 @@ def reported(command: Callable[..., Any]) -> Callable[..., Any]:
             traceback.print_exc()
             click.echo("this is a fault of neuronspec: please report it with the lines above", err=True)
             sys.exit(BUG)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     return run
 

@@ -58,9 +58,10 @@ def test_every_claim_is_answered(project):
     assert told.seen == [("tiny/gru", 1, 2), ("tiny/gru", 2, 2)]
 
 
-def test_the_same_numbers_again_and_with_more_processes(project, tmp_path):
+def test_the_same_numbers_again_and_with_more_processes(project, tmp_path, monkeypatch):
     first, _ = answers(project)
     again, told = answers(project)
+    monkeypatch.setattr(runner, "START_UP", 0)  # so little work would not be spread
     spread, _ = answers(project, jobs=2)
     anew, _ = answers(replace(project, store=tmp_path / "another store"), jobs=2)
     assert told.trained == []
@@ -147,6 +148,26 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(project, monkeypatch)
     (message,) = told.warnings
     assert message.startswith("tiny/gru: 2 trained networks could not be written to ")
     assert message.endswith("No space left on device; they are used for this run and will have to be trained again")
+
+
+def test_a_measure_of_the_tasks_own_that_raises_is_an_error_of_that_claim(project):
+    file = project.root / "tasks" / "tiny.py"
+    file.write_text(file.read_text().replace("len(runs)", "len(runs) / 0"))
+    results, _ = answers(project)
+    assert [r.verdict for r in results][:3] == ["error", "supported", "refuted"]
+    assert results[0].settled.reason == "measure 'answers' of the task raised ZeroDivisionError: division by zero"
+
+
+def test_controls_of_a_share_are_not_told_beside_it(tmp_path):
+    spec = """
+        from neuronspec import *
+        some = Spec("tiny/gru", seeds=2, claims={
+            "it": share_of_seeds(mean(of=hidden[0]) >= -9) >= 0,
+        })
+    """
+    (result,), _ = answers(Project.at(make(tmp_path, spec)))
+    assert result.controls == {}
+    assert result.settled.value == 0  # unspecific in both networks
 
 
 def test_seconds_add_up(project):

@@ -66,6 +66,22 @@ def test_mean_spread_and_increments():
     assert value(moved, lane)[0] == pytest.approx(np.mean(steps))
 
 
+def test_a_gate_has_no_increment_at_the_first_step():
+    gate = SUBJECT.clean("verification").values[0, "forget_gate"][..., 3]
+    expected = [gate[t, b] - gate[t - 1, b] for b in range(10) for t in range(1, b + 1)]
+    measure = ns.mean(of=ns.increments(ns.cell[0]), where=ns.before("X"))
+    assert value(measure, units((0, "forget_gate"), 3))[0] == pytest.approx(np.mean(expected))
+
+
+def test_a_unit_that_moves_little_about_a_large_value_is_not_constant():
+    examined = subject()
+    trace = examined.clean("verification").values[0, "cell"]
+    ramp = np.arange(trace.shape[0])[:, None]
+    trace[..., 5] = 0.5 + 1e-6 * ramp
+    measure = ns.correlation(ns.position(), of=ns.cell[0])
+    assert value(measure, units((0, "cell"), 5), examined=examined)[0] == pytest.approx(1)
+
+
 def test_means_over_sets_of_different_size_and_sign():
     a, b = (flat("cell", unit, before_x)[0] for unit in (1, 3))
     measure = ns.mean(of=ns.cell[0], where=ns.before("X"))

@@ -7,6 +7,7 @@ import torch
 from planted import RECIPE, STRINGS, TALLY, network
 
 import neuronspec as ns
+from neuronspec.engine import examine as examine_module
 from neuronspec.engine.examine import Request, examine
 
 COUNTER = ns.cell.best(ns.correlation(TALLY))
@@ -145,6 +146,42 @@ def test_nan_in_one_unit_names_the_site():
     weights["recurrent.weight_ih_l0"][2 * 6 + 3, 1] = float("nan")  # the candidate of unit 3, reading X
     outcome = verdict(ns.exact_match() >= 0.99, weights=weights)
     assert outcome.reason.startswith("planted/lstm seed 0: candidate of layer 0 is not finite")
+
+
+def test_one_claim_that_breaks_does_not_take_the_others_with_it(monkeypatch):
+    real = examine_module.estimate
+
+    def breaking(measure, view):
+        if isinstance(measure, ns.size):
+            raise IndexError("out of range")
+        return real(measure, view)
+
+    monkeypatch.setattr(examine_module, "estimate", breaking)
+    bad, good = ask(ns.size(ns.cell) >= 1, ns.exact_match() >= 0.99).outcomes
+    assert bad.verdict == "error"
+    assert bad.reason.startswith("neuronspec failed: IndexError: out of range (test_examine.py:")
+    assert good.verdict == "supported"
+
+
+def test_a_rival_that_is_the_mirror_image_is_as_good():
+    outcome = verdict((ns.correlation(TALLY, of=COUNTER) >= 0.5).against(ns.count_of("b") - ns.count_of("a")))
+    assert outcome.verdict == "unspecific"
+
+
+def test_an_edit_that_overflows_is_an_error_that_says_so():
+    under = ns.set_to(ns.hidden, 3e38, at="X")
+    for measure in (ns.length("b", under=under), ns.mean(of=ns.cell, under=under)):
+        outcome = verdict(measure >= 0)
+        assert (outcome.verdict, outcome.reason) == (
+            "error",
+            "planted/lstm seed 0: an edit drives the read-out to infinity or NaN",
+        )
+
+
+def test_sizes_may_be_nothing():
+    never = ns.cell.all(ns.correlation(TALLY) >= 1.5)
+    assert verdict(ns.size(never) <= 0).verdict == "unspecific"  # nor does the twin have any
+    assert verdict(ns.size(COUNTERS) - ns.size(never) >= 1).verdict == "supported"
 
 
 def test_the_numbers_do_not_depend_on_what_else_is_asked():

@@ -14,6 +14,7 @@ from neuronspec.engine.signals import Sequences
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network
 from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.tasks import Example
 
 UNIT, OTHER = ns.cell[2], ns.cell[4]
 FLIPPED = -ns.cell[2]
@@ -134,6 +135,15 @@ def test_a_quantile_is_each_units_own_in_its_direction():
         level = ns.set_to(FLIPPED, ns.quantile(0.9, where=ns.char("a")), at="X")
         (edit,), _ = compile_edits(level, [lane], clean, 6)
         assert edit.value[0, 2 - 2 * b].item() == pytest.approx(np.quantile(steps, 0.1), abs=1e-6)
+
+
+def test_labels_hold_as_far_as_the_network_agrees():
+    right = dataclasses.replace(STRINGS[1], labels={"x": [1, 1, 0, 0, 0]})
+    wrong = Example("aaXba", prompt=3, labels={"x": [1, 1, 0, 0, 1]})
+    said = subject((right, wrong)).own_words().sequences.examples
+    assert said[0].labels["x"] == [1, 1, 0, 0, 0]
+    assert said[1].text == "aaXbb"
+    np.testing.assert_equal(said[1].labels["x"], [1, 1, 0, 0, np.nan])
 
 
 def test_weights_and_random_state_are_left_alone():
