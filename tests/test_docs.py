@@ -65,7 +65,8 @@ def vocabulary():
 
 
 def test_the_vocabulary_table_is_exactly_the_public_words():
-    words = {name for _, name in vocabulary() if name.isidentifier()}
+    heads = {name.partition("(")[0] for _, name in vocabulary()}
+    words = {head for head in heads if head.isidentifier()}
     assert words == set(neuronspec.__all__)
 
 
