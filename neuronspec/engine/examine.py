@@ -115,7 +115,7 @@ class _Examination:
                 self.subject.clean("verification")
                 self.competence = float(estimate(self.request.competence.measure, View(self.subject, [{}])).values[0])
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
-            except NetworkError as error:
+            except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}
         learnt = self.request.competence.met_by(self.competence)
         shared = {phase: s / len(self.request.claims) for phase, s in self.clock.seconds.items()}
@@ -186,7 +186,7 @@ class _Examination:
             if any(not lane[base].indices for base in _bases_beyond_size(measure)):
                 return Control(note="finds no such unit")
             return compare(ours, estimate(measure, View(self.twin, [lane])), census)
-        except Undecidable as error:
+        except (NetworkError, Undecidable) as error:
             return Control(note=str(error))
 
     def _pick(self, subject: Subject, measure: Expression) -> Lane:

@@ -191,6 +191,11 @@ def test_the_numbers_do_not_depend_on_what_else_is_asked():
     assert alone == among
 
 
+def test_a_competence_that_cannot_be_measured_is_an_error():
+    outcome = verdict(ns.exact_match() >= 0.99, competence=ns.exact_match(among=ns.one_of("Z")) >= 0.99)
+    assert (outcome.verdict, outcome.reason) == ("error", "no sequence to measure: one_of('Z') occurs in none")
+
+
 def test_the_threads_are_put_back():
     torch.set_num_threads(2)
     try:
