@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neuronspec.collection import Question, collect, matching, read_seeds
+from neuronspec.collection import Question, matching, named, read_seeds
 from neuronspec.errors import NeuronspecError, ProjectError
 from neuronspec.files import check_target
 from neuronspec.project import Project
@@ -87,33 +87,15 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return jobs(store(command))
 
 
-def _project(paths: Sequence[Path], store: Path | None) -> Project:
+def _project(names: Sequence[str], store: Path | None) -> Project:
+    """Return the project that files, folders and ids lie in; that of this folder for none."""
+    paths = [Path(name.partition("::")[0]) for name in names]
     starts = [path if path.is_dir() else path.parent for path in paths] or [Path()]
     project, *others = [Project.at(start) for start in starts]
     for other in others:
         if other.root != project.root:
             raise ProjectError(f"{project.root} and {other.root} are two projects: verify them one by one")
     return replace(project, store=store.resolve()) if store else project
-
-
-def _questions(project: Project, named: Sequence[str], seeds: str | None = None, full: bool = False) -> list[Question]:
-    """Return the claims that files, folders and ids (``file.py::spec::sentence``) name; all for none."""
-    files = [Path(name.partition("::")[0]) for name in named]
-    found = collect(project, files, read_seeds(seeds) if seeds else None, full)
-    if not named:
-        return found
-    kept = [q for q in found if any(_names(project, name, q) for name in named)]
-    if not kept:
-        raise ProjectError(f"{', '.join(named)}: no such claim; `neuronspec list` shows them all")
-    return kept
-
-
-def _names(project: Project, name: str, question: Question) -> bool:
-    file, mark, rest = name.partition("::")
-    shown = project.shown(Path(file).resolve())
-    if not mark:
-        return shown in ("", ".") or question.id.startswith((f"{shown}::", f"{shown}/"))
-    return f"{question.id}::".startswith(f"{shown}::{rest}::")
 
 
 @main.command()
@@ -142,8 +124,8 @@ def verify(
     Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
     spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
     """
-    project = _project([Path(path.partition("::")[0]) for path in paths], store)
-    questions = _questions(project, paths, seeds, full)
+    project = _project(paths, store)
+    questions = named(project, paths, read_seeds(seeds) if seeds else None, full)
     if json_file is not None and str(json_file) != "-":
         check_target(json_file)
     if keyword:
@@ -209,13 +191,13 @@ def _write_json(ledger: Any, file: Path, to_stdout: bool, results: list[Result],
 @reported
 def list_(paths: tuple[str, ...], keyword: str | None, verbose: bool, networks: bool) -> None:
     """List claims, one id per line; nothing is trained."""
-    project = _project([Path(path.partition("::")[0]) for path in paths], None)
+    project = _project(paths, None)
     if networks:
         for name in project.task_files():
             for recipe, facts in project.task(name).recipes.items():
                 click.echo(f"{name}/{recipe}\t{facts.kind}, {facts.layers} x {facts.units} units, {facts.steps} steps")
         return
-    questions = _questions(project, paths)
+    questions = named(project, paths)
     for question in matching(questions, keyword) if keyword else questions:
         click.echo(question.id)
         if verbose:

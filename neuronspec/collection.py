@@ -58,6 +58,25 @@ def collect(
     return questions
 
 
+def named(
+    project: Project, names: Sequence[str], seeds: Iterable[int] | None = None, full: bool = False
+) -> list[Question]:
+    """Return the claims that files, folders and ids (``file.py::spec::sentence``) name; all the project's for none."""
+    found = collect(project, [Path(name.partition("::")[0]) for name in names], seeds, full)
+    kept = [question for question in found if not names or any(_names(project, name, question) for name in names)]
+    if not kept:
+        raise ProjectError(f"{', '.join(names)}: no such claim; `neuronspec list` shows them all")
+    return kept
+
+
+def _names(project: Project, name: str, question: Question) -> bool:
+    file, mark, rest = name.partition("::")
+    shown = project.shown(Path(file).resolve())
+    if not mark:
+        return shown in ("", ".") or question.id.startswith((f"{shown}::", f"{shown}/"))
+    return f"{question.id}::".startswith(f"{shown}::{rest}::")
+
+
 def read_seeds(text: str) -> tuple[int, ...]:
     """``5`` -> 0…4; ``1000:1010`` -> 1000…1009.
 

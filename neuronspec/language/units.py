@@ -136,6 +136,10 @@ class Unit(Units, word="unit"):
     index: int = number(whole=True, low=0)
     sign: int = number(default=1, whole=True, low=-1, high=1, kw_only=True)
 
+    def check(self) -> None:
+        if self.sign == 0:
+            raise SpecError("unit(sign=0): expected 1 or -1")
+
     @property
     def is_one(self) -> bool:
         return True
