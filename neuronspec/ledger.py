@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -68,13 +69,10 @@ def claim_json(result: Result) -> dict[str, Any]:
 
 
 def control_notes(result: Result) -> dict[str, str]:
-    """Return what is to be said of controls that could not be measured."""
-    return {
-        name: control.note
-        for outcome in result.outcomes.values()
-        for name, control in outcome.controls.items()
-        if control.note
-    }
+    """Return what is to be said of controls that could not be measured, and in how many networks."""
+    notes = Counter((n, c.note) for outcome in result.answers for n, c in outcome.controls.items() if c.note)
+    of = len(result.outcomes)
+    return {name: f"{note}, in {count} of {of}" for (name, note), count in reversed(notes.most_common())}
 
 
 def _controls(result: Result) -> dict[str, Any]:
@@ -100,7 +98,6 @@ def _control(control: Control) -> dict[str, Any]:
         "difference": [plain(end) for end in control.difference],
         "draws": control.draws,
         "note": control.note,
-        "available": control.available,
     }
 
 

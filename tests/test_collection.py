@@ -58,6 +58,14 @@ WRONG = {
         ONE.replace("exact_match()", "length('#')"),
         "specs/spec_small.py::one: claims['it']: char('#'): not in the alphabet of tiny, 'aXb'",
     ),
+    "characters that never occur": (
+        ONE.replace("exact_match()", "length(one_of('zQ'))"),
+        "specs/spec_small.py::one: claims['it']: one_of('zQ'): not in the alphabet of tiny, 'aXb'",
+    ),
+    "brackets that never occur": (
+        ONE.replace("exact_match()", "correlation(depth('(', ')'), of=hidden[0])"),
+        "specs/spec_small.py::one: claims['it']: depth('(', ')'): not in the alphabet of tiny, 'aXb'",
+    ),
     "more units than there are": (
         ONE.replace("exact_match()", "size(hidden.best(correlation('a'), 7))"),
         "specs/spec_small.py::one: claims['it']: hidden.best(correlation(char('a')), 7): "

@@ -47,13 +47,13 @@ def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarra
     """Return a measure of every unit of a site, on the discovery split."""
     with subject.clock.phase("pick"):
         singles: list[Lane] = [
-            {_EVERY: replace(units(site, {}, subject.size), indices=(i,), signs=(1,))} for i in range(subject.size)
+            {_SCORED: replace(units(site, {}, subject.size), indices=(i,), signs=(1,))} for i in range(subject.size)
         ]
         view = View(subject, singles, "discovery")
-        return estimate(replace(measure, of=_EVERY), view).values
+        return estimate(replace(measure, of=_SCORED), view).values
 
 
-_EVERY = Site("hidden")[0]
+_SCORED = Site("hidden")[0]
 """Stands for the one unit of a lane while every unit of a site is scored."""
 
 
@@ -124,7 +124,7 @@ def _(measure: words.correlation, view: View) -> Estimate:
     kept = kept & np.isfinite(y)
     y = np.where(kept, y, 0.0)
     _want_variety(measure.signal, y[kept])
-    y = y - y[kept].mean()
+    y = (y - y[kept].mean()) / np.abs(y[kept] - y[kept].mean()).max()
     largest = np.where(kept, np.abs(x), 0.0).max((1, 2), keepdims=True)
     x = x - np.where(kept, x, 0.0).sum((1, 2), keepdims=True) / kept.sum()
     x = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)

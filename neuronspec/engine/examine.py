@@ -167,30 +167,43 @@ class _Examination:
         ours = replace(everything, parts=everything.parts[:1])
         controls: dict[str, Control] = {}
         if values_of:
-            controls["random units"] = self._random(ours, everything, bool(stand_ins), census)
+            controls["random units"] = self._random(measure, ours, everything, census)
         if about_units:
             controls["untrained twin"] = self._twin(measure, ours, census)
         for rival in claim.rivals:
             against = estimate(replace(measure, signal=rival), View(self.subject, [own]))
-            controls[f"rival {rival}"] = compare(ours, oriented(against, measure.centre), census)
+            controls[f"rival {rival}"] = compare(ours, self._like(ours, against, measure), census)
         return replace(judge(claim, ours, controls, census), units=self._shown(measure, own))
 
-    def _random(self, ours: Estimate, everything: Estimate, drawn: bool, census: bool) -> Control:
-        if not drawn:
-            return Control(note="too few other units are left in the site", available=False)
-        return compare(ours, replace(everything, parts=everything.parts[1:]), census)
+    def _random(self, measure: Expression, ours: Estimate, everything: Estimate, census: bool) -> Control:
+        drawn = replace(everything, parts=everything.parts[1:])
+        if not len(drawn.parts):
+            return Control(note="too few other units are left in the site")
+        return compare(ours, self._as_found(measure, ours, drawn), census)
+
+    def _as_found(self, measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
+        """Picks are oriented when they are made; what stands in for a named unit is oriented here."""
+        named = any(isinstance(base, Unit) for base in bases(measure))
+        return self._like(ours, control, measure) if named else control
+
+    def _like(self, ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
+        return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
 
     def _twin(self, measure: Expression, ours: Estimate, census: bool) -> Control:
         try:
             lane = self._pick(self.twin, measure)
             if any(not lane[base].indices for base in _bases_beyond_size(measure)):
                 return Control(note="finds no such unit")
-            return compare(ours, estimate(measure, View(self.twin, [lane])), census)
+            return compare(ours, self._as_found(measure, ours, estimate(measure, View(self.twin, [lane]))), census)
         except (NetworkError, Undecidable) as error:
             return Control(note=str(error))
 
     def _pick(self, subject: Subject, measure: Expression) -> Lane:
-        return {base: pick(base, lambda m, s: scores(subject, m, s), subject.size) for base in bases(measure)}
+        """What each base means in a network: found once, and shared by all claims."""
+        for base in bases(measure):
+            if base not in subject.picks:
+                subject.picks[base] = pick(base, lambda m, s: scores(subject, m, s), subject.size)
+        return {base: subject.picks[base] for base in bases(measure)}
 
     def _rng(self, claim: Claim) -> np.random.Generator:
         """The draws depend on what is measured and on the seed, not on what else was asked for."""

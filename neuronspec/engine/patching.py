@@ -110,14 +110,14 @@ def _compile(
     taken = values[np.maximum(source, 0), np.arange(batch)]  # [batch unit]
     for lane, chosen in enumerate(sets):
         index = list(chosen.indices)
-        for name, numbers in change(edit, chosen, taken[:, index], values, clean.sequences).items():
+        for name, numbers in effect(edit, chosen, taken[:, index], values, clean.sequences).items():
             arrays[name][lane][:, index] = numbers
     tensors = {name: torch.from_numpy(a.reshape(rows, size)).float() for name, a in arrays.items()}
     return RowEdit(sets[0].place, torch.from_numpy(np.tile(at, len(lanes))), **tensors)
 
 
 @singledispatch
-def change(
+def effect(
     edit: object, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
 ) -> dict[str, np.ndarray | float]:
     """Return what an edit does to the chosen units: some of ``value``, ``amount``, ``low`` and ``high``.
@@ -129,28 +129,28 @@ def change(
     raise NotImplementedError(f"no edit for {edit!r}")
 
 
-@change.register
+@effect.register
 def _(
     edit: words.zero, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
 ) -> dict[str, np.ndarray | float]:
     return {"value": 0.0}
 
 
-@change.register
+@effect.register
 def _(
     edit: words.set_to, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
 ) -> dict[str, np.ndarray | float]:
     return {"value": _level(edit.value, chosen, values, on)}
 
 
-@change.register
+@effect.register
 def _(
     edit: words.add, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
 ) -> dict[str, np.ndarray | float]:
     return {"amount": edit.amount * np.array(chosen.signs)}
 
 
-@change.register
+@effect.register
 def _(
     edit: words.clamp, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
 ) -> dict[str, np.ndarray | float]:
@@ -160,8 +160,8 @@ def _(
     return {"low": np.where(signs > 0, low, high), "high": np.where(signs > 0, high, low)}
 
 
-@change.register(words.delay)
-@change.register(words.patch)
+@effect.register(words.delay)
+@effect.register(words.patch)
 def _(
     edit: object, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
 ) -> dict[str, np.ndarray | float]:

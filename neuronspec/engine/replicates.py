@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from neuronspec.engine.statistics import LEVEL, Outcome, against_bound, wilson
+from neuronspec.engine.statistics import LEVEL, Outcome, against_bound, beaten, wilson
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import median_over_seeds, share_of_seeds
 
@@ -90,7 +90,8 @@ def _share(claim: Claim, outcomes: Sequence[Outcome]) -> Settled:
         return settled
     learnt = [outcome for outcome in outcomes if outcome.verdict != "unlearnt"]
     yes = sum(outcome.verdict == "supported" for outcome in learnt)
-    value, (low, high) = yes / len(learnt), wilson(yes, len(learnt))
+    perhaps = yes + sum(outcome.verdict == "undecided" for outcome in learnt)  # want of evidence is no evidence
+    value, low, high = yes / len(learnt), wilson(yes, len(learnt))[0], wilson(perhaps, len(learnt))[1]
     return Settled(*against_bound(claim, value, low, high), value, (low, high))
 
 
@@ -100,20 +101,32 @@ def _median(claim: Claim, outcomes: Sequence[Outcome]) -> Settled:
         return settled
     learnt = [outcome for outcome in outcomes if outcome.verdict != "unlearnt"]
     if len(values) < len(learnt):
-        why = next(o.reason for o in learnt if not math.isfinite(o.value))
+        why = next(o.reason for o in learnt if not math.isfinite(o.interval[0]))
         return Settled("undecided", f"{len(learnt) - len(values)} of {len(learnt)} networks have no value: {why}")
     value, (low, high) = float(np.median(values)), median_interval(values)
     if not math.isfinite(low):
         return Settled("undecided", f"{len(values)} networks are too few for an interval of a median", value)
     verdict, reason = against_bound(claim, value, low, high)
-    for name, control in median_controls(outcomes).items():
-        if verdict == "supported" and not claim.side_effect and claim.met_by(control):
-            verdict, reason = "unspecific", f"{name} meets the bound as well ({control:.3g})"
+    if verdict == "supported" and not claim.side_effect:
+        verdict, reason = _against_controls(claim, learnt)
     return Settled(verdict, reason, value, (low, high))
 
 
+def _against_controls(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """As in one network: no control meets the bound, and the difference to each excludes zero."""
+    for name, control in median_controls(outcomes).items():
+        if claim.met_by(control):
+            return "unspecific", f"{name} meets the bound as well ({control:.3g})"
+    for name in median_controls(outcomes):
+        gaps = [o.value - o.controls[name].value for o in outcomes if name in o.controls]
+        finite = np.array([gap for gap in gaps if math.isfinite(gap)])
+        if len(finite) and not beaten(claim, *median_interval(finite)):
+            return "undecided", f"the difference to {name} may be zero"
+    return "supported", ""
+
+
 def _values(outcomes: Sequence[Outcome]) -> Float[np.ndarray, " seed"]:
-    return np.array([outcome.value for outcome in outcomes if math.isfinite(outcome.value)], dtype=float)
+    return np.array([outcome.value for outcome in outcomes if math.isfinite(outcome.interval[0])], dtype=float)
 
 
 def median_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:

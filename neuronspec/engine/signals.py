@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import accumulate
@@ -140,7 +140,7 @@ def _(signal: words.steps_to, on: Sequences) -> np.ndarray:
 
 @values.register
 def _(signal: words.label, on: Sequences) -> np.ndarray:
-    return on.rows([_named(example.labels, signal.name, "label") for example in on.examples])
+    return on.rows([_label(example.labels, signal.name) for example in on.examples])
 
 
 @values.register
@@ -204,11 +204,10 @@ def _threshold(comparison: np.ufunc, signal: words.Comparison, on: Sequences) ->
     return np.where(np.isnan(now), np.nan, comparison(now, signal.value))
 
 
-def _named(named: object, name: str, what: str) -> Sequence[float]:
-    """The entry that the task gives under this name."""
-    if name not in named:  # type: ignore[operator]
-        raise Undecidable(f"the task gives no {what} {name!r}{did_you_mean(name, named)}")  # type: ignore[arg-type]
-    return named[name]  # type: ignore[index]
+def _label(labels: Mapping[str, Sequence[float]], name: str) -> Sequence[float]:
+    if name not in labels:
+        raise Undecidable(f"the task gives no label {name!r}{did_you_mean(name, labels)}")
+    return labels[name]
 
 
 # Moments.
@@ -236,7 +235,7 @@ def _(moment: words.last, on: Sequences) -> np.ndarray:
 def _(moment: words.event, on: Sequences) -> np.ndarray:
     known = {name for example in on.examples for name in example.events}
     if moment.name not in known:
-        raise Undecidable(f"the task gives no event {moment.name!r}{did_you_mean(moment.name, known)}")
+        raise Undecidable(f"no sequence here has an event {moment.name!r}{did_you_mean(moment.name, known)}")
     at = np.array([example.events.get(moment.name, NOWHERE) for example in on.examples])
     return np.where(at < on.lengths, at, NOWHERE)  # what a network generates may end before it
 

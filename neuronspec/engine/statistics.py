@@ -46,6 +46,13 @@ class Estimate:
     parts: Float[np.ndarray, "lane sequence part"]
     finish: Finish = ratio
     yes_no: bool = False
+    fewest: float = math.inf
+    """Of a measure made of others: how many sequences contribute to the one with the fewest."""
+
+    @property
+    def contributing(self) -> float:
+        """How many sequences add anything to lane 0."""
+        return min(self.fewest, int(np.any(self.parts[0], axis=-1).sum()))
 
     @property
     def values(self) -> Float[np.ndarray, " lane"]:
@@ -73,14 +80,24 @@ class Estimate:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return join(self.finish(totals[..., :cut]), other.finish(totals[..., cut:]))
 
-        return Estimate(np.concatenate([left, right], -1), finish)
+        fewest = min(self.contributing, other.contributing)
+        return Estimate(np.concatenate([left, right], -1), finish, fewest=fewest)
 
 
-def oriented(estimate: Estimate, centre: float | None) -> Estimate:
-    """Mirror a measure at its centre where it lies below: a rival may go with the units the other way round."""
-    if centre is None or not estimate.values[0] < centre:
+def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
+    """Mirror each lane at the centre of its measure so that it lies on the same side of it as ``like``.
+
+    What stands in for a unit, or for a signal, may go with it the other way round, and is no worse for that.
+    """
+    if centre is None:
         return estimate
-    return replace(estimate, finish=lambda totals: 2 * centre - estimate.finish(totals))
+    signs = np.where((estimate.values < centre) == (like < centre), 1.0, -1.0)
+
+    def finish(totals: np.ndarray) -> np.ndarray:
+        values = estimate.finish(totals)
+        return centre + signs.reshape(-1, *[1] * (values.ndim - 1)) * (values - centre)
+
+    return replace(estimate, finish=finish)
 
 
 def per_sequence(
@@ -107,9 +124,9 @@ def wilson(yes: float, n: float) -> tuple[float, float]:
 
 
 def percentiles(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
-    """The central 95 % of what resampling gave; NaN where it gave nothing."""
+    """The central 95 % of what resampling gave; NaN where it is undefined in more resamples than that leaves out."""
     finite = values[np.isfinite(values)]
-    if not len(finite):
+    if len(finite) < LEVEL * len(values):  # what is so often undefined has no interval
         return math.nan, math.nan
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])
@@ -138,15 +155,13 @@ class Control:
         value: the measure of the control, the mean over its draws; NaN where it cannot be measured.
         difference: the interval of (claimed - control), paired by sequence.
         draws: how many there were.
-        note: why it is unavailable, or what it could not find; empty otherwise.
-        available: whether it can speak against the claim.
+        note: why it could not be measured, and so does not speak against the claim; empty otherwise.
     """
 
     value: float = math.nan
     difference: tuple[float, float] = (math.nan, math.nan)
     draws: int = 0
     note: str = ""
-    available: bool = True
 
 
 def compare(own: Estimate, control: Estimate, census: bool) -> Control:
@@ -189,7 +204,7 @@ def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: 
     low, high = interval(own, census)
     verdict, reason = against_bound(claim, value, low, high)
     if math.isfinite(value) and too_few(own, census):
-        verdict, reason = "undecided", too_few(own, census)
+        verdict, reason, low, high = "undecided", too_few(own, census), math.nan, math.nan
     if verdict == "supported" and not claim.side_effect:
         verdict, reason = _against_controls(claim, controls)
     return Outcome(verdict, value, (low, high), dict(controls), reason=reason)
@@ -199,6 +214,8 @@ def against_bound(claim: Claim, value: float, low: float, high: float) -> tuple[
     """Return the verdict of an interval against the bound of a claim, and the reason where it is undecided."""
     if not math.isfinite(value):
         return "undecided", "the measure is undefined here: what it measures never varies, or never occurs"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "undecided", "too few sequences carry what is measured: in many resamples it is undefined"
     if claim.met_by(low) and claim.met_by(high):
         return "supported", ""
     below = claim.low is not None and high < claim.low
@@ -210,24 +227,23 @@ def against_bound(claim: Claim, value: float, low: float, high: float) -> tuple[
 
 def too_few(estimate: Estimate, census: bool) -> str:
     """Return why an interval would mean nothing: too few sequences to resample; empty where there are enough."""
-    contributing = int(np.any(estimate.parts[0], axis=-1).sum())
-    if census or estimate.yes_no or contributing >= FEWEST_SEQUENCES:
+    if census or estimate.yes_no or estimate.contributing >= FEWEST_SEQUENCES:
         return ""
-    return f"only {contributing} sequences contribute, and {FEWEST_SEQUENCES} are wanted"
+    return f"only {estimate.contributing:g} sequences contribute, and {FEWEST_SEQUENCES} are wanted"
 
 
 def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[str, str]:
-    able = {name: c for name, c in controls.items() if c.available and math.isfinite(c.value)}
+    able = {name: c for name, c in controls.items() if math.isfinite(c.value)}
     for name, control in able.items():
         if claim.met_by(control.value):
             return "unspecific", f"{name} meets the bound as well ({control.value:.3g})"
     for name, control in able.items():
-        if not _beaten(claim, *control.difference):
+        if not beaten(claim, *control.difference):
             return "undecided", f"the difference to {name} may be zero"
     return "supported", ""
 
 
-def _beaten(claim: Claim, low: float, high: float) -> bool:
+def beaten(claim: Claim, low: float, high: float) -> bool:
     """Whether the claimed units lie clear of the control, on the side that the bound asks for."""
     greater, smaller = low > 0, high < 0
     if claim.low is not None and claim.high is not None:

@@ -1,4 +1,4 @@
-"""One network under examination: its runs, each made once and shared by all claims."""
+"""One network under examination: its clean runs and picks are made once and shared by all claims."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 from jaxtyping import Bool, Float
 
 from neuronspec.engine.patching import Clean, Edits, compile_edits
-from neuronspec.engine.picks import Lane
+from neuronspec.engine.picks import Lane, UnitSet
 from neuronspec.engine.signals import Sequences
 from neuronspec.engine.tracing import Network, Place, Rows, as_numpy, complete, generate, generated, trace
+from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
 from neuronspec.networks.recurrent import State
 from neuronspec.networks.tasks import Example, Generated
@@ -64,6 +65,7 @@ class Subject:
     verification: Sequence[Example]
     places: Collection[Place]
     clock: Clock = field(default_factory=Clock)
+    picks: dict[Expression, UnitSet] = field(default_factory=dict)
     _clean: dict[str, Clean] = field(default_factory=dict)
     _own_words: Clean | None = None
 
@@ -169,10 +171,11 @@ class Subject:
 
 
 def _said(example: Example, text: str) -> Example:
-    """An example as the network put it; the task's labels hold as far as it agrees, and are undefined from there on."""
+    """An example as the network put it; the task's labels and events hold as far as it agrees, and not beyond."""
     agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
     labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}
-    return replace(example, text=text, labels=labels)
+    events = {name: step for name, step in example.events.items() if step < agree}
+    return replace(example, text=text, labels=labels, events=events)
 
 
 def state_places(layers: int, sites: Collection[str]) -> set[Place]:

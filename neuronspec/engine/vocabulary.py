@@ -12,7 +12,7 @@ from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, Together
 from neuronspec.language.measures import Behaviour, measured
-from neuronspec.language.signals import Moment, char
+from neuronspec.language.signals import Moment, char, depth, inside, one_of
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, Site, Unit
 from neuronspec.networks.tasks import Recipe, Task
@@ -45,7 +45,7 @@ def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[s
     for part in claim.walk():
         if part.word.replace(" ", "") not in EVALUATED:
             yield f"{part.word} is a word of the language, but the engine cannot evaluate it yet"
-        if isinstance(part, char) and part.symbol not in task.vocabulary:
+        if not _may_occur(part, task.vocabulary):
             yield f"{part}: not in the alphabet of {task.name}, {task.alphabet!r}"
         if isinstance(part, Site):
             yield from _site_problems(part, name, recipe)
@@ -59,6 +59,16 @@ def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[s
             yield f"{part}: network= names another recipe, and the engine cannot compare two yet"
         elif isinstance(part, Intervention) and not isinstance(part, Together):
             yield from _edit_problems(part)
+
+
+def _may_occur(part: Expression, vocabulary: str) -> bool:
+    """Whether the symbols that a signal looks for are in the vocabulary: all marks, and any of ``one_of``."""
+    if isinstance(part, one_of):
+        return any(symbol in vocabulary for symbol in part.symbols)
+    marks = (
+        [part.symbol] if isinstance(part, char) else [part.open, part.close] if isinstance(part, inside | depth) else []
+    )
+    return all(mark in vocabulary for mark in marks if mark is not None)
 
 
 def _site_problems(site: Site, name: str, recipe: Recipe) -> Iterator[str]:

@@ -29,6 +29,10 @@ class Claim(Expression, word="claim"):
     def check(self) -> None:
         if self.rivals and not hasattr(self.measure, "signal"):
             raise SpecError(f"{self.measure}: a rival takes the place of a measure's signal, and this one has none")
+        if self.side_effect and self.measure.word == "share_of_seeds":
+            raise SpecError(
+                f"side_effect({self.measure} {self.bound}): the claim inside has the controls; say it of that"
+            )
         if self.low is None and self.high is None:
             raise SpecError(f"{self.measure}: a claim needs a bound")
         if self.low is not None and self.high is not None and self.low > self.high:

@@ -9,7 +9,7 @@ from typing import Any
 from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, number, text, word
-from neuronspec.language.measures import Gap, OverSeeds, UnitMeasure, measured, median_over_seeds, share_of_seeds
+from neuronspec.language.measures import OverSeeds, UnitMeasure, measured
 from neuronspec.language.units import All, Best, Top
 
 MOST_SEEDS = 10_000
@@ -74,8 +74,6 @@ def _check_measure(measure: Expression) -> None:
             raise SpecError(f"{inner} stands alone, or within share_of_seeds or median_over_seeds")
         if isinstance(inner, OverSeeds) and inner is not measure:
             raise SpecError(f"{inner}: a word over seeds stands outermost")
-        if isinstance(inner, median_over_seeds | share_of_seeds) and isinstance(measure, Gap):
-            raise SpecError(f"{inner}: a word over seeds stands outermost")
 
 
 def _outside_picks(expression: Expression) -> Iterable[Expression]:
@@ -111,5 +109,7 @@ class Spec(Expression, word="Spec"):
     replication: float = number(default=0.8, low=0, high=1, kw_only=True)
 
     def check(self) -> None:
+        if self.replication <= 0.5:
+            raise SpecError(f"Spec(replication={self.replication:g}): expected more than 0.5: a majority at least")
         if self.recipe.count("/") != 1:
             raise SpecError(f"Spec(recipe={self.recipe!r}): expected 'task/recipe', e.g. 'counting/lstm'")

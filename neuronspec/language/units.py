@@ -189,7 +189,12 @@ class All(Picked, word="all"):
 
     def check(self) -> None:
         self.score.want_plain("all")  # type: ignore[attr-defined]
-        _want_open_score(next(self.score.parts()), "all")
+        score, high = self.score.measure, self.score.high  # type: ignore[attr-defined]
+        _want_open_score(score, "all")
+        if score.centre is not None and high is not None and high < score.centre:
+            raise SpecError(
+                f"all({self.score}): scores are oriented to lie above {score.centre:g}; bound them from below"
+            )
 
 
 @word

@@ -61,9 +61,8 @@ def _peephole_lstm(x: Tensor, state: State, w: dict[str, Tensor], edit: SiteEdit
     v = {"input_gate": edit("input_gate", torch.sigmoid(i + see_i * old))}
     v["forget_gate"] = edit("forget_gate", torch.sigmoid(f + see_f * old))
     v["candidate"] = edit("candidate", torch.tanh(g))
-    new = v["forget_gate"] * old + v["input_gate"] * v["candidate"]
-    v["output_gate"] = edit("output_gate", torch.sigmoid(o + see_o * new))
-    v["cell"] = edit("cell", new)
+    v["cell"] = edit("cell", v["forget_gate"] * old + v["input_gate"] * v["candidate"])
+    v["output_gate"] = edit("output_gate", torch.sigmoid(o + see_o * v["cell"]))
     v["hidden"] = edit("hidden", v["output_gate"] * torch.tanh(v["cell"]))
     return v
 

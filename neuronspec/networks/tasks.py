@@ -18,7 +18,7 @@ from neuronspec.language.claims import Claim
 KINDS = {
     "rnn": ("hidden",),
     "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
-    "peephole_lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
+    "peephole_lstm": ("input_gate", "forget_gate", "candidate", "cell", "output_gate", "hidden"),
     "gru": ("reset_gate", "update_gate", "candidate", "hidden"),
 }
 """The kinds of recurrent network, and the sites of each in the order in which a step computes them."""

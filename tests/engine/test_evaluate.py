@@ -154,7 +154,7 @@ UNDECIDABLE = {
     ),
     "an event that is not there": (
         ns.mean(of=ns.cell[0], where=ns.before(ns.event("delimeter"))),
-        "the task gives no event 'delimeter'; did you mean 'delimiter'?",
+        "no sequence here has an event 'delimeter'; did you mean 'delimiter'?",
     ),
 }
 

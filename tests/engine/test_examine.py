@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from planted import RECIPE, STRINGS, TALLY, network
@@ -9,6 +10,7 @@ from planted import RECIPE, STRINGS, TALLY, network
 import neuronspec as ns
 from neuronspec.engine import examine as examine_module
 from neuronspec.engine.examine import Request, examine
+from neuronspec.testing import planted_counter
 
 COUNTER = ns.cell.best(ns.correlation(TALLY))
 COUNTERS = ns.cell.all(ns.correlation(TALLY) >= 0.95)
@@ -90,7 +92,7 @@ def test_controls_are_told():
 def test_too_few_other_units():
     most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
     outcome = verdict(ns.mean(of=most) >= -10)
-    assert not outcome.controls["random units"].available
+    assert np.isnan(outcome.controls["random units"].value)
     assert outcome.controls["random units"].note == "too few other units are left in the site"
 
 
@@ -176,6 +178,20 @@ def test_an_edit_that_overflows_is_an_error_that_says_so():
             "error",
             "planted/lstm seed 0: an edit drives the read-out to infinity or NaN",
         )
+
+
+@pytest.mark.parametrize("named", [ns.cell[2], -ns.cell[1]])
+def test_what_stands_in_for_a_named_unit_may_point_the_other_way(named):
+    """Six perfect counters, every other one upside down: none of them is special."""
+    model = network().model
+    for at in range(6):
+        other = planted_counter(units=6, at=at, sign=1 if at % 2 == 0 else -1)
+        for name, weight in model.recurrent.weights(0).items():
+            for gate in range(4):
+                weight[gate * 6 + at] = other.recurrent.weights(0)[name][gate * 6 + at]
+    outcome = verdict(ns.correlation(TALLY, of=named) >= 0.9, weights=model.state_dict())
+    assert outcome.verdict == "unspecific"
+    assert outcome.controls["random units"].value > 0.99
 
 
 def test_sizes_may_be_nothing():

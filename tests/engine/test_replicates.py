@@ -92,6 +92,22 @@ def test_what_cannot_be_judged_is_not(claim, verdict):
     assert math.isnan(settled.value)
 
 
+def test_an_undecided_network_may_be_either():
+    some = [said("undecided")] * 20
+    assert settle(ns.share_of_seeds(EXACT) <= 0.2, some, 0.8).verdict == "undecided"
+    assert settle(ns.share_of_seeds(EXACT) >= 0.8, some, 0.8).verdict == "undecided"
+    assert settle(ns.share_of_seeds(EXACT) <= 0.2, [said("refuted")] * 20, 0.8).verdict == "supported"
+
+
+def test_a_median_wants_to_lie_clear_of_its_controls():
+    near = [said("undecided", 0.6, 0.49 if seed % 2 else 0.9) for seed in range(20)]
+    assert settle(MEDIAN, near, 0.8).verdict == "unspecific"
+    mixed = [said("undecided", 0.6, 0.4 if seed % 2 else 0.8) for seed in range(19)]
+    assert settle(MEDIAN, [*mixed, said("undecided", 0.6, 0.4), said("undecided", 0.6, 0.4)], 0.8).reason == (
+        "the difference to random units may be zero"
+    )
+
+
 def test_a_median_wants_a_value_of_every_learnt_network():
     nothing = Outcome("undecided", reason="finds no unit")
     settled = settle(MEDIAN, [nothing] * 3 + [said("supported")] * 17, 0.8)

@@ -17,6 +17,7 @@ from neuronspec.engine.statistics import (
     judge,
     oriented,
     per_sequence,
+    ratio,
     wilson,
 )
 
@@ -89,18 +90,37 @@ def test_a_control_is_the_mean_over_its_draws():
     assert control.difference[0] > 0
 
 
-def test_a_resample_that_leaves_a_control_undefined_is_left_out_without_a_warning():
+def test_a_control_that_is_often_undefined_has_no_difference_and_gives_no_warning():
     rare = Estimate(np.array([[[1.0, 1.0], *[[0.0, 0.0]] * 19]]))
     control = compare(numbers([1.0] * 20), rare, census=False)
     assert control.value == 1.0
-    assert control.difference == (0.0, 0.0)
+    assert all(math.isnan(end) for end in control.difference)
 
 
 def test_a_rival_may_point_the_other_way():
-    assert oriented(numbers([-0.9]), 0.0).values[0] == 0.9
-    assert oriented(numbers([0.9]), 0.0).values[0] == 0.9
-    assert oriented(numbers([0.1]), 0.5).values[0] == 0.9
-    assert oriented(numbers([-0.9]), None).values[0] == -0.9
+    lanes = numbers([-0.9], [0.9])
+    assert oriented(lanes, 0.0, like=0.5).values.tolist() == [0.9, 0.9]
+    assert oriented(lanes, 0.0, like=-0.5).values.tolist() == [-0.9, -0.9]
+    assert oriented(numbers([0.1]), 0.5, like=0.8).values[0] == 0.9
+    assert oriented(lanes, None, like=0.5).values.tolist() == [-0.9, 0.9]
+    assert oriented(lanes, 0.0, like=0.5).at(np.ones((4, 1))).shape == (2, 4)
+
+
+def test_a_difference_has_as_few_sequences_as_its_poorer_side():
+    few = per_sequence(np.ones((1, 200)), np.arange(200) < 2)
+    gap = few.minus(numbers([0.0] * 200))
+    outcome = judge(ns.exact_match() >= 0.5, gap, {}, census=False)
+    assert (outcome.verdict, outcome.reason) == ("undecided", "only 2 sequences contribute, and 10 are wanted")
+
+
+def test_what_is_often_undefined_has_no_interval():
+    """One sequence of 200 carries it: it is missing from a third of the resamples."""
+    parts = np.ones((1, 200, 3))
+    parts[0, 1:, 1:] = 0
+    fragile = Estimate(parts, lambda totals: ratio(totals[..., 1:]))
+    outcome = judge(ns.exact_match() >= 0.5, fragile, {}, census=False)
+    assert outcome.verdict == "undecided"
+    assert outcome.reason.startswith("too few sequences carry what is measured")
 
 
 def test_undefined_draws_are_left_out_and_all_undefined_is_said():
@@ -127,7 +147,7 @@ VERDICTS = {
     "wrong side": (AT_LEAST, yes_no([0] * 40), control(0.1, -0.2, 0.0), "refuted"),
     "straddles": (AT_LEAST, yes_no([1, 0] * 20), {}, "undecided"),
     "undefined": (AT_LEAST, Estimate(np.zeros((1, 3, 2))), {}, "undecided"),
-    "unavailable control": (AT_LEAST, yes_no([1] * 40), {"random units": Control(available=False)}, "supported"),
+    "unavailable control": (AT_LEAST, yes_no([1] * 40), {"random units": Control(note="too few")}, "supported"),
     "control finds nothing": (
         AT_LEAST,
         yes_no([1] * 40),

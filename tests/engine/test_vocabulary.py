@@ -19,7 +19,7 @@ HANDLED_ELSEWHERE = {"best", "all", "claim", "quantile", "together", "share_of_s
 
 
 def test_the_list_is_the_truth():
-    tables = (signals.values, signals.moments, units, patching.change, evaluate.estimate)
+    tables = (signals.values, signals.moments, units, patching.effect, evaluate.estimate)
     concrete = set(WORDS.values())
     handled = {cls.word for table in tables for cls in table.registry if cls in concrete}
     for table in tables:  # an implementation for a base class serves its subclasses

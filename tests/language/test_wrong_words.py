@@ -66,6 +66,10 @@ WRONG = {
         lambda: ns.cell.all(ns.refuted(ns.correlation(X) >= 0.5)),
         "all(refuted(correlation(char('X')) >= 0.5)): expected a measure and a bound, and no more",
     ),
+    "all below": (
+        lambda: ns.cell.all(ns.correlation(X) <= -0.9),
+        "all(correlation(char('X')) <= -0.9): scores are oriented to lie above 0; bound them from below",
+    ),
     "increments inside": (
         lambda: ns.cell[0] | ns.increments(ns.cell[1]),
         "cell[0] | increments(cell[1]): increments stand outermost, around all units that are meant",
@@ -203,6 +207,14 @@ WRONG = {
     "an event in generated text": (
         lambda: ns.length(ns.after(ns.event("x"))),
         "length(after(event('x'))): event('x') is of the task's own text, not of what the network generates",
+    ),
+    "a minority": (
+        lambda: spec({"a": ns.exact_match() >= 1}, replication=0.5),
+        "Spec(replication=0.5): expected more than 0.5: a majority at least",
+    ),
+    "a side effect of a share": (
+        lambda: ns.side_effect(ns.share_of_seeds(ns.exact_match() >= 1) >= 0.5),
+        "side_effect(share_of_seeds(exact_match() >= 1) >= 0.5): the claim inside has the controls; say it of that",
     ),
     "no claims": (lambda: spec({}), "Spec(claims={}): expected a dict of sentences and claims"),
     "no seeds": (

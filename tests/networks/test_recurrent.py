@@ -138,6 +138,21 @@ def test_an_edit_is_seen_by_the_recurrence_and_changes_nothing_before_it(kind, l
         assert torch.allclose(network(inputs[step + 1 :], resumed)[0], out[step + 1 :], atol=1e-6)
 
 
+def test_an_edited_cell_is_seen_by_the_peephole_of_the_same_step():
+    network = single("peephole_lstm")
+    inputs = torch.randn(3, 2, 3)
+    everything = everywhere(network)
+
+    def edit(layer, site, step, value):
+        return torch.full_like(value, 5.0) if (site, step) == ("cell", 1) else value
+
+    _, _, v = network(inputs, edit=edit, record=everything)
+    w = network.weights(0)
+    rows = inputs[1] @ w["weight_ih"].T + w["bias_ih"] + v[0, "hidden"][0] @ w["weight_hh"].T + w["bias_hh"]
+    expected = torch.sigmoid(rows[:, 15:] + w["peephole"][2] * 5.0)
+    assert torch.allclose(v[0, "output_gate"][1], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_edit_that_changes_nothing_changes_nothing(kind):
     network = single(kind, layers=2)
