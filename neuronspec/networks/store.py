@@ -134,6 +134,7 @@ class Shelf:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self.folder / ".writable", b"")
+            (self.folder / ".writable").unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"cannot write to {self.folder}: {error.strerror}; "
