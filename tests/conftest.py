@@ -1,9 +1,13 @@
 """The shapes and types in signatures are checked at run time, in tests only; each worker computes on one thread."""
 
 import torch
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 CHECKED = ["engine", "networks.recurrent", "networks.models", "networks.training", "networks.store", "networks.supply"]
 install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 
 torch.set_num_threads(1)  # two workers with two threads each would wait for one another
+
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
+settings.load_profile("tests")

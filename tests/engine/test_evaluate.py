@@ -213,7 +213,7 @@ def test_size():
 
 
 @given(st.permutations(range(10)))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_order_of_sequences_does_not_matter(order):
     shuffled = subject(tuple(STRINGS[i] for i in order))
     measure = ns.correlation(TALLY, of=ns.cell[0], where=ns.after("X"))

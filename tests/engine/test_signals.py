@@ -94,7 +94,7 @@ def naive_moment(m, text):
 
 
 @given(some_signals, texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_signal_is_what_it_says(signal, drawn):
     array = values(signal, sequences(*drawn))
     for column, text in enumerate(drawn):
@@ -104,14 +104,14 @@ def test_every_signal_is_what_it_says(signal, drawn):
 
 
 @given(some_moments, texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_moment_is_what_it_says(moment, drawn):
     found = moments(moment, sequences(*drawn))
     assert found.tolist() == [NOWHERE if (m := naive_moment(moment, text)) is None else m for text in drawn]
 
 
 @given(yes_no, texts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_yes_no_signals_are_0_1_or_undefined(signal, drawn):
     array = values(signal, sequences(*drawn))
     assert set(np.unique(array[np.isfinite(array)])) <= {0.0, 1.0}

@@ -114,7 +114,7 @@ def test_replicates_run_as_they_do_alone(kind):
     step=st.integers(0, 6),
     unit=st.integers(0, 4),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_edit_is_seen_by_the_recurrence_and_changes_nothing_before_it(kind, layers, seed, place, step, unit):
     network = single(kind, layers=layers, seed=seed)
     layer, site = everywhere(network)[place % len(everywhere(network))]
