@@ -64,7 +64,7 @@ def reported(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
-        except Exception:
+        except Exception:  # exit code 1 would say that a claim did not hold
             traceback.print_exc()
             click.echo("this is a fault of neuronspec: please report it with the lines above", err=True)
             sys.exit(BUG)

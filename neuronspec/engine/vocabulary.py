@@ -62,13 +62,12 @@ def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[s
 
 
 def _may_occur(part: Expression, vocabulary: str) -> bool:
-    """Whether the symbols that a signal looks for are in the vocabulary: all marks, and any of ``one_of``."""
+    """Whether the symbols that a signal looks for are in the vocabulary: all its marks, or any of ``one_of``."""
     if isinstance(part, one_of):
         return any(symbol in vocabulary for symbol in part.symbols)
-    marks = (
-        [part.symbol] if isinstance(part, char) else [part.open, part.close] if isinstance(part, inside | depth) else []
-    )
-    return all(mark in vocabulary for mark in marks if mark is not None)
+    if isinstance(part, inside | depth):
+        return part.open in vocabulary and (part.close is None or part.close in vocabulary)
+    return not isinstance(part, char) or part.symbol in vocabulary
 
 
 def _site_problems(site: Site, name: str, recipe: Recipe) -> Iterator[str]:
