@@ -4,7 +4,8 @@ import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-CHECKED = ["engine", "networks.recurrent", "networks.models", "networks.training", "networks.store", "networks.supply"]
+NETWORKS = "cells in_place recurrent models weights training store supply".split()
+CHECKED = ["engine", *(f"networks.{module}" for module in NETWORKS)]
 install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 
 torch.set_num_threads(1)  # two workers with two threads each would wait for one another

@@ -12,8 +12,8 @@ FLOORS = """
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.spec language
     __init__
-    networks.tasks networks networks.recurrent networks.models networks.training networks.store
-    networks.supply
+    networks.tasks networks networks.cells networks.in_place networks.recurrent networks.models
+    networks.training networks.store networks.supply
     testing
     engine engine.vocabulary engine.statistics engine.replicates engine.signals engine.tracing engine.picks
     engine.patching engine.subject engine.evaluate engine.examine

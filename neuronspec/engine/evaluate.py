@@ -40,15 +40,14 @@ class View:
 
     def sets(self, of: Expression) -> list[UnitSet]:
         """The units on each lane."""
-        return [units(of, lane, self.subject.size) for lane in self.lanes]
+        return [units(of, lane, self.subject.sizes) for lane in self.lanes]
 
 
 def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarray, " unit"]:
     """Return a measure of every unit of a site, on the discovery split."""
     with subject.clock.phase("pick"):
-        singles: list[Lane] = [
-            {_SCORED: replace(units(site, {}, subject.size), indices=(i,), signs=(1,))} for i in range(subject.size)
-        ]
+        whole = units(site, {}, subject.sizes)
+        singles: list[Lane] = [{_SCORED: replace(whole, indices=(i,), signs=(1,))} for i in whole.indices]
         view = View(subject, singles, "discovery")
         return estimate(replace(measure, of=_SCORED), view).values
 

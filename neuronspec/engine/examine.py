@@ -20,12 +20,13 @@ from neuronspec.engine.picks import DRAWS, Lane, bases, layer_of, pick, random_l
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
 from neuronspec.engine.subject import SPARE, Clock, Subject, state_places
-from neuronspec.engine.tracing import Network, Place, complete
+from neuronspec.engine.tracing import Network, complete
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import measured, size
 from neuronspec.language.units import On, Picked, Site, Unit, Units
+from neuronspec.networks.cells import Place
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
@@ -162,7 +163,7 @@ class _Examination:
         for base in values_of:
             if not own[base].indices:
                 raise Undecidable(f"{base} finds no unit")
-        stand_ins = random_lanes(own, self.subject.size, self._rng(claim)) if values_of else []
+        stand_ins = random_lanes(own, self.subject.sizes, self._rng(claim)) if values_of else []
         everything = estimate(measure, View(self.subject, [own, *stand_ins]))
         ours = replace(everything, parts=everything.parts[:1])
         controls: dict[str, Control] = {}
@@ -202,7 +203,7 @@ class _Examination:
         """What each base means in a network: found once, and shared by all claims."""
         for base in bases(measure):
             if base not in subject.picks:
-                subject.picks[base] = pick(base, lambda m, s: scores(subject, m, s), subject.size)
+                subject.picks[base] = pick(base, lambda m, s: scores(subject, m, s), subject.sizes)
         return {base: subject.picks[base] for base in bases(measure)}
 
     def _rng(self, claim: Claim) -> np.random.Generator:
@@ -211,7 +212,7 @@ class _Examination:
 
     def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
         """The units that each expression of a claim turned out to mean."""
-        return {repr(base): units(base, own, self.subject.size).as_json() for base in own}
+        return {repr(base): units(base, own, self.subject.sizes).as_json() for base in own}
 
 
 def _bases_beyond_size(expression: Expression) -> list[Expression]:

@@ -16,12 +16,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from neuronspec.engine.picks import Lane, UnitSet, units
+from neuronspec.engine.picks import Lane, Sizes, UnitSet, units
 from neuronspec.engine.signals import NOWHERE, Sequences, holds, moments
-from neuronspec.engine.tracing import Place
 from neuronspec.errors import Undecidable
 from neuronspec.language import interventions as words
 from neuronspec.language.units import quantile
+from neuronspec.networks.cells import Place
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Edits:
 
 
 def compile_edits(
-    intervention: words.Intervention, lanes: Sequence[Lane], clean: Clean, size: int
+    intervention: words.Intervention, lanes: Sequence[Lane], clean: Clean, sizes: Sizes
 ) -> tuple[list[RowEdit], Bool[np.ndarray, " batch"]]:
     """Return the edits of an intervention on every lane, and which sequences it can be done to.
 
@@ -85,7 +85,7 @@ def compile_edits(
         at = moments(part.at, clean.sequences)  # type: ignore[attr-defined]
         source = _source(part, at, clean.sequences)
         used &= (at != NOWHERE) & (source != NOWHERE)
-        compiled.append(_compile(part, lanes, clean, size, at, source))
+        compiled.append(_compile(part, lanes, clean, sizes, at, source))
     return compiled, used
 
 
@@ -100,11 +100,11 @@ def _source(edit: words.Intervention, at: np.ndarray, on: Sequences) -> np.ndarr
 
 
 def _compile(
-    edit: words.Intervention, lanes: Sequence[Lane], clean: Clean, size: int, at: np.ndarray, source: np.ndarray
+    edit: words.Intervention, lanes: Sequence[Lane], clean: Clean, sizes: Sizes, at: np.ndarray, source: np.ndarray
 ) -> RowEdit:
     batch, rows = len(at), len(lanes) * len(at)
-    sets = [units(edit.units, lane, size) for lane in lanes]  # type: ignore[attr-defined]
-    values = clean.values[sets[0].place]
+    sets = [units(edit.units, lane, sizes) for lane in lanes]  # type: ignore[attr-defined]
+    values, size = clean.values[sets[0].place], sizes[sets[0].place]
     filled = {"value": math.nan, "amount": 0.0, "low": -math.inf, "high": math.inf}
     arrays = {name: np.full((len(lanes), batch, size), start) for name, start in filled.items()}
     taken = values[np.maximum(source, 0), np.arange(batch)]  # [batch unit]

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from neuronspec.errors import NetworkError
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Picked, Site, Unit
+from neuronspec.networks.cells import Place
 
 DRAWS = 20
 """Random sets per control, where the rest of the site is large enough for so many."""
@@ -38,7 +40,7 @@ class UnitSet:
     moved: bool = False
 
     @property
-    def place(self) -> tuple[int, str]:
+    def place(self) -> Place:
         return self.layer, self.site
 
     def holding(self, indices: Sequence[int]) -> UnitSet:
@@ -51,6 +53,9 @@ class UnitSet:
             for i, s in zip(self.indices, self.signs, strict=True)
         ]
 
+
+Sizes = Mapping[Place, int]
+"""How many units each site of each layer has."""
 
 Lane = Mapping[Expression, UnitSet]
 """What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
@@ -72,49 +77,58 @@ def layer_of(site: Site) -> int:
 
 
 @singledispatch
-def units(expression: object, lane: Lane, size: int) -> UnitSet:
-    """Return the units that an expression means on a lane, in layers of ``size`` units."""
+def units(expression: object, lane: Lane, sizes: Sizes) -> UnitSet:
+    """Return the units that an expression means on a lane.
+
+    Raises:
+        NetworkError: a unit is put on a site that has no unit of the same index.
+    """
     raise NotImplementedError(f"no units for {expression!r}")
 
 
 @units.register
-def _(expression: Picked, lane: Lane, size: int) -> UnitSet:
+def _(expression: Picked, lane: Lane, sizes: Sizes) -> UnitSet:
     return lane[expression]
 
 
 @units.register
-def _(expression: Unit, lane: Lane, size: int) -> UnitSet:
+def _(expression: Unit, lane: Lane, sizes: Sizes) -> UnitSet:
     return lane[expression]
 
 
 @units.register
-def _(expression: Site, lane: Lane, size: int) -> UnitSet:
+def _(expression: Site, lane: Lane, sizes: Sizes) -> UnitSet:
+    size = sizes[layer_of(expression), expression.name]
     return UnitSet(layer_of(expression), expression.name, tuple(range(size)), (1,) * size, (1,) * size)
 
 
 @units.register
-def _(expression: words.On, lane: Lane, size: int) -> UnitSet:
-    inner = units(expression.units, lane, size)
-    moved = replace(inner, layer=inner.layer if expression.site.layer_number is None else layer_of(expression.site))
-    if expression.site.name in words.SIGNED:
-        return replace(moved, site=expression.site.name)
-    return replace(moved, site=expression.site.name, signs=(1,) * len(inner.indices), orientation=(1,) * size)
+def _(expression: words.On, lane: Lane, sizes: Sizes) -> UnitSet:
+    inner = units(expression.units, lane, sizes)
+    layer = inner.layer if expression.site.layer_number is None else layer_of(expression.site)
+    moved = replace(inner, layer=layer, site=expression.site.name)
+    size, there = sizes[inner.place], sizes[moved.place]
+    if size != there:
+        raise NetworkError(f"{expression}: {inner.site} has {size} units and {moved.site} {there}: they do not pair up")
+    if moved.site in words.SIGNED:
+        return moved
+    return replace(moved, signs=(1,) * len(inner.indices), orientation=(1,) * size)
 
 
 @units.register
-def _(expression: words.increments, lane: Lane, size: int) -> UnitSet:
-    return replace(units(expression.units, lane, size), moved=True)
+def _(expression: words.increments, lane: Lane, sizes: Sizes) -> UnitSet:
+    return replace(units(expression.units, lane, sizes), moved=True)
 
 
 @units.register
-def _(expression: words.others, lane: Lane, size: int) -> UnitSet:
-    inner = units(expression.units, lane, size)
-    return inner.holding([i for i in range(size) if i not in inner.indices])
+def _(expression: words.others, lane: Lane, sizes: Sizes) -> UnitSet:
+    inner = units(expression.units, lane, sizes)
+    return inner.holding([i for i in range(sizes[inner.place]) if i not in inner.indices])
 
 
 @units.register
-def _(expression: words.SetOperation, lane: Lane, size: int) -> UnitSet:
-    left, right = units(expression.left, lane, size), units(expression.right, lane, size)
+def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> UnitSet:
+    left, right = units(expression.left, lane, sizes), units(expression.right, lane, sizes)
     if isinstance(expression, words.Union):
         added = [i for i in right.indices if i not in left.indices]
         signs = dict(zip(right.indices, right.signs, strict=True))
@@ -124,13 +138,14 @@ def _(expression: words.SetOperation, lane: Lane, size: int) -> UnitSet:
     return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))
 
 
-def pick(base: Expression, score: Callable[[Expression, Site], np.ndarray], size: int) -> UnitSet:
+def pick(base: Expression, score: Callable[[Expression, Site], np.ndarray], sizes: Sizes) -> UnitSet:
     """Return the units that a base means.
 
     Args:
         score: gives a score for every unit of a site, on the discovery split.
     """
     site: Site = base.site  # type: ignore[attr-defined]
+    size = sizes[layer_of(site), site.name]
     whole = UnitSet(layer_of(site), site.name, (), (), (1,) * size)
     if isinstance(base, Unit):
         return replace(whole, indices=(base.index,), signs=(base.sign,))
@@ -154,17 +169,17 @@ def _oriented(measure: Any, scores: np.ndarray) -> tuple[np.ndarray, tuple[int, 
     return measure.centre + signs * (scores - measure.centre), tuple(signs.tolist())
 
 
-def random_lanes(own: Lane, size: int, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:
+def random_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:
     """Return lanes in which other units of the same site stand in for the picked ones.
 
     A unit is replaced by the same other unit wherever it occurs. Where the rest of a site allows fewer different
     sets than ``draws``, all of them are taken; where it is too small, there are none.
     """
-    taken: dict[tuple[int, str], list[int]] = {}
+    taken: dict[Place, list[int]] = {}
     for chosen in own.values():
         at = taken.setdefault(chosen.place, [])
         at.extend(i for i in chosen.indices if i not in at)
-    swaps = {place: _swaps(indices, size, rng, draws) for place, indices in taken.items() if indices}
+    swaps = {place: _swaps(indices, sizes[place], rng, draws) for place, indices in taken.items() if indices}
     number = min((len(s) for s in swaps.values()), default=0)
     return [
         {

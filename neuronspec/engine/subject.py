@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import takewhile
 
 import numpy as np
@@ -13,12 +14,12 @@ import torch
 from jaxtyping import Bool, Float
 
 from neuronspec.engine.patching import Clean, Edits, compile_edits
-from neuronspec.engine.picks import Lane, UnitSet
+from neuronspec.engine.picks import Lane, Sizes, UnitSet
 from neuronspec.engine.signals import Sequences
-from neuronspec.engine.tracing import Network, Place, Rows, as_numpy, complete, generate, generated, trace
+from neuronspec.engine.tracing import Network, Rows, as_numpy, complete, generate, generated, trace
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.networks.recurrent import State
+from neuronspec.networks.cells import Place, State
 from neuronspec.networks.tasks import Example, Generated
 from neuronspec.networks.training import encode
 
@@ -69,10 +70,10 @@ class Subject:
     _clean: dict[str, Clean] = field(default_factory=dict)
     _own_words: Clean | None = None
 
-    @property
-    def size(self) -> int:
-        """Units per layer."""
-        return self.network.model.recurrent.units
+    @cached_property
+    def sizes(self) -> Sizes:
+        """How many units each site of each layer has."""
+        return self.network.sizes
 
     def clean(self, split: str) -> Clean:
         """Return the run over the ``discovery`` or ``verification`` sequences, as they stand."""
@@ -108,7 +109,7 @@ class Subject:
         """Return the run over the verification sequences with an edit, lane after lane, and where it could be made."""
         clean = self.clean("verification")
         with self.clock.phase("intervene"):
-            edits, used = compile_edits(under, lanes, clean, self.size)
+            edits, used = compile_edits(under, lanes, clean, self.sizes)
             examples = [e for _ in lanes for e in clean.sequences.examples]
             values = trace(self.network, examples, self.places, Edits(edits))
             return {place: as_numpy(v) for place, v in values.items()}, used
@@ -130,7 +131,7 @@ class Subject:
         """
         clean = self.own_words()
         with self.clock.phase("intervene"):
-            edits, used = compile_edits(under, lanes, clean, self.size)
+            edits, used = compile_edits(under, lanes, clean, self.sizes)
             kept = np.tile(used, len(lanes))
             start = torch.stack([edit.step for edit in edits]).min(0).values[torch.from_numpy(kept)]
             batch = np.tile(np.arange(len(used)), len(lanes))[kept]
@@ -152,12 +153,11 @@ class Subject:
 
     def _states_before(self, clean: Clean, batch: np.ndarray, start: torch.Tensor) -> list[State]:
         """The clean state of every layer just before each row's start."""
-        recurrent = self.network.model.recurrent
         before, states = start.numpy() - 1, []
-        for layer, zero in enumerate(recurrent.start(len(batch))):
+        for number, layer in enumerate(self.network.model.layers):
             state = {}
-            for name, zeros in zero.items():
-                taken = torch.from_numpy(clean.values[layer, name][np.maximum(before, 0), batch]).to(zeros.dtype)
+            for name, zeros in layer.start(len(batch)).items():
+                taken = torch.from_numpy(clean.values[number, name][np.maximum(before, 0), batch]).to(zeros.dtype)
                 state[name] = torch.where(torch.from_numpy(before >= 0).unsqueeze(1), taken, zeros)
             states.append(state)
         return states

@@ -11,13 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuronspec.errors import NetworkError
-from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.recurrent import Edit, State
+from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.models import Model
 from neuronspec.networks.tasks import Example, Generated
 from neuronspec.networks.training import encode
-
-Place = tuple[int, str]
-"""A layer and a site."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,12 @@ class Network:
     name: str
     seed: int
     vocabulary: str
-    model: LanguageModel
+    model: Model
+
+    @property
+    def sizes(self) -> dict[Place, int]:
+        """How many units each site of each layer has."""
+        return {(n, site): size for n, layer in enumerate(self.model.layers) for site, size in layer.sites.items()}
 
     @property
     def shown(self) -> str:
@@ -61,8 +63,7 @@ def _driven_too_far(network: Network) -> str:
 
 @torch.no_grad()
 def _first_nan(network: Network, read: Tensor) -> str:
-    recurrent = network.model.recurrent
-    everywhere = [(layer, site) for layer in range(recurrent.layers) for site in recurrent.sites]
+    everywhere = list(network.sizes)
     _, _, recorded = network.model(read, record=everywhere)
     bad = [(int((~torch.isfinite(v)).flatten(1).any(1).int().argmax()), place) for place, v in recorded.items()
            if not torch.isfinite(v).all()]  # fmt: skip
@@ -135,7 +136,7 @@ def complete(network: Network, examples: Sequence[Example], longest: int) -> lis
     """Return what the network makes of the examples' prompts, greedily."""
     read, _ = encode(examples, network.vocabulary)
     given = torch.tensor([example.prompt for example in examples])
-    states = network.model.recurrent.start(len(examples))
+    states = [layer.start(len(examples)) for layer in network.model.layers]
     added = generate(network, Rows(read.T, given, torch.zeros_like(given), given + longest, states))
     return [generated(example, added[row], network.vocabulary) for row, example in enumerate(examples)]
 

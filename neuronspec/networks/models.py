@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks.recurrent import Edit, Recurrent, State
+from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.recurrent import Layer, Recurrent
 from neuronspec.networks.tasks import Recipe
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What the engine examines: something is read, recurrent layers run over it, something is said."""
+
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        states: list[State] | None = None,
+        edit: Edit | None = None,
+        record: Collection[Place] = (),
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, list[State], dict[Place, Tensor]]:
+        """Return logits ``[time batch symbol]``, the states after the last step and what was recorded.
+
+        See ``recurrent.run`` for the arguments.
+        """
 
 
 class LanguageModel(nn.Module):
@@ -37,6 +60,10 @@ class LanguageModel(nn.Module):
         nn.init.uniform_(self.readout_bias, -bound, bound, generator=generator)
         return self
 
+    @property
+    def layers(self) -> list[Layer]:
+        return self.recurrent.layers
+
     def embed(self, tokens: Int[Tensor, time * batch]) -> Float[Tensor, "time *rows input"]:
         """Return what the recurrent layers read."""
         onehot = nn.functional.one_hot(tokens, self.symbols).to(self.readout_bias.dtype)
@@ -54,13 +81,14 @@ class LanguageModel(nn.Module):
         tokens: Int[Tensor, time * batch],
         states: list[State] | None = None,
         edit: Edit | None = None,
-        record: Collection[tuple[int, str]] = (),
-    ) -> tuple[Tensor, list[State], dict[tuple[int, str], Tensor]]:
+        record: Collection[Place] = (),
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, list[State], dict[Place, Tensor]]:
         """Return logits ``[time (replicate) batch symbol]``, the states after the last step and what was recorded.
 
-        See ``Recurrent.forward`` for the arguments.
+        See ``recurrent.run`` for the arguments.
         """
-        hidden, after, recorded = self.recurrent(self.embed(tokens), states, edit, record)
+        hidden, after, recorded = self.recurrent(self.embed(tokens), states, edit, record, lengths)
         return self.read_out(hidden), after, recorded
 
 

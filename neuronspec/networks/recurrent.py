@@ -1,98 +1,148 @@
-"""Recurrent networks that can be looked into: RNN, LSTM, GRU and peephole LSTM.
+"""Recurrent networks that can be looked into: cells over time, in layers.
 
-Weights have the names, shapes and gate order of ``torch.nn``, so its state dicts load as they are. With
-``replicates`` every weight has a leading axis, and several networks of one shape run as one.
+A ``Cell`` (cells.py) says what happens at one step, a ``Layer`` runs one over time, or two in both directions, and
+``run`` a stack of layers. ``Recurrent`` holds the weights of such a stack, equal to those of ``torch.nn``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from neuronspec.networks import in_place
+from neuronspec.networks.cells import BLOCKS, Cell, Edit, Edits, GatedCell, Place, SiteEdit, State, Weights, leave
 from neuronspec.networks.tasks import KINDS
 
-State: TypeAlias = dict[str, Tensor]
-"""``hidden`` (and ``cell``) of one layer, each ``[(replicate) batch unit]``."""
 
-Edit: TypeAlias = Callable[[int, str, int, Tensor], Tensor]
-"""``edit(layer, site, step, value)`` returns the value that the rest of the step and all later steps see."""
+def unroll(
+    cell: Cell, inputs: Tensor, state: State, edits: Edits, wanted: Collection[str], alive: Tensor | None = None
+) -> tuple[dict[str, Tensor], State]:
+    """Run a cell over time, and return the values of the wanted sites and the state after the last step.
 
-SiteEdit: TypeAlias = Callable[[str, Tensor], Tensor]
-Step: TypeAlias = Callable[[Tensor, State, dict[str, Tensor], SiteEdit], State]
-
-
-def _affine(x: Tensor, h: Tensor, weight: Tensor) -> Tensor:
-    """``x + h @ weight.T``, for one network or a batch of replicates."""
-    return torch.baddbmm(x, h, weight.mT) if h.dim() == 3 else torch.addmm(x, h, weight.mT)
-
-
-def _bias(bias: Tensor) -> Tensor:
-    """A bias ``[(replicate) row]`` as it is added to ``[(replicate) batch row]``."""
-    return bias.unsqueeze(-2)
-
-
-def _rnn(x: Tensor, state: State, w: dict[str, Tensor], edit: SiteEdit) -> State:
-    x = x + _bias(w["bias_hh"])
-    return {"hidden": edit("hidden", torch.tanh(_affine(x, state["hidden"], w["weight_hh"])))}
+    Args:
+        alive: ``[time batch]``, the rows that take each step; the state of the others stays as it is. All where None.
+    """
+    if alive is None and in_place.can_run(cell):
+        return in_place.unroll(cell, inputs, state, edits, wanted)  # type: ignore[arg-type]
+    tapes: dict[str, list[Tensor]] = {site: [] for site in wanted}
+    for t, x in enumerate((cell.project(inputs) if isinstance(cell, GatedCell) else inputs).unbind(0)):
+        values = cell.step(x, state, edits(t))
+        for site, tape in tapes.items():
+            tape.append(values[site])
+        after = {name: values[name] for name in state}
+        if alive is not None:
+            after = {name: torch.where(alive[t].unsqueeze(1), after[name], state[name]) for name in state}
+        state = after
+    return {site: torch.stack(tape) for site, tape in tapes.items()}, state
 
 
-def _lstm(x: Tensor, state: State, w: dict[str, Tensor], edit: SiteEdit) -> State:
-    gates = _affine(x + _bias(w["bias_hh"]), state["hidden"], w["weight_hh"])
-    i, f, g, o = gates.chunk(4, -1)
-    v = {"input_gate": edit("input_gate", torch.sigmoid(i)), "forget_gate": edit("forget_gate", torch.sigmoid(f))}
-    v["candidate"] = edit("candidate", torch.tanh(g))
-    v["output_gate"] = edit("output_gate", torch.sigmoid(o))
-    v["cell"] = edit("cell", v["forget_gate"] * state["cell"] + v["input_gate"] * v["candidate"])
-    v["hidden"] = edit("hidden", v["output_gate"] * torch.tanh(v["cell"]))
-    return v
+@dataclass(frozen=True)
+class Layer:
+    """One recurrent layer; with ``backwards`` it is run in both directions.
+
+    The units of both directions stand side by side, as torch has them: first those that read forwards.
+    """
+
+    forwards: Cell
+    backwards: Cell | None = None
+
+    @property
+    def sites(self) -> Mapping[str, int]:
+        """The sites, in the order in which a step computes them, and how many units each has."""
+        directions = 1 if self.backwards is None else 2
+        return {site: units * directions for site, units in self.forwards.sites.items()}
+
+    def start(self, batch: int) -> State:
+        """Return what the first step sees of the past."""
+        ours = self.forwards.start(batch)
+        if self.backwards is None:
+            return ours
+        theirs = self.backwards.start(batch)
+        return {name: torch.cat([ours[name], theirs[name]], -1) for name in ours}
+
+    def run(
+        self, inputs: Tensor, state: State, edits: Edits, wanted: Collection[str], lengths: Tensor | None
+    ) -> tuple[dict[str, Tensor], State]:
+        """Run over time; ``lengths`` says where each sequence begins for the direction that reads backwards."""
+        if self.backwards is None:
+            return unroll(self.forwards, inputs, state, edits, wanted)
+        time, sites = len(inputs), self.forwards.sites
+        first, second = ({name: v.chunk(2, -1)[side] for name, v in state.items()} for side in (0, 1))
+        steps = torch.arange(time - 1, -1, -1, device=inputs.device)
+        alive = None if lengths is None else steps.unsqueeze(1) < lengths
+        ours, after = unroll(self.forwards, inputs, first, _side(edits, sites, 0), wanted)
+        theirs, before = unroll(
+            self.backwards, inputs.flip(0), second, _side(lambda t: edits(time - 1 - t), sites, 1), wanted, alive
+        )
+        tapes = {site: torch.cat([ours[site], theirs[site].flip(0)], -1) for site in wanted}
+        return tapes, {name: torch.cat([after[name], before[name]], -1) for name in state}
 
 
-def _peephole_lstm(x: Tensor, state: State, w: dict[str, Tensor], edit: SiteEdit) -> State:
-    """Gers and Schmidhuber's peepholes: input and forget gate see the old cell, the output gate the new one."""
-    gates = _affine(x + _bias(w["bias_hh"]), state["hidden"], w["weight_hh"])
-    i, f, g, o = gates.chunk(4, -1)
-    see_i, see_f, see_o = w["peephole"].unsqueeze(-2).unbind(-3)
-    old = state["cell"]
-    v = {"input_gate": edit("input_gate", torch.sigmoid(i + see_i * old))}
-    v["forget_gate"] = edit("forget_gate", torch.sigmoid(f + see_f * old))
-    v["candidate"] = edit("candidate", torch.tanh(g))
-    v["cell"] = edit("cell", v["forget_gate"] * old + v["input_gate"] * v["candidate"])
-    v["output_gate"] = edit("output_gate", torch.sigmoid(o + see_o * v["cell"]))
-    v["hidden"] = edit("hidden", v["output_gate"] * torch.tanh(v["cell"]))
-    return v
+def _side(edits: Edits, sites: Mapping[str, int], side: int) -> Edits:
+    """Edits of a layer of two directions, as one of them sees them."""
+
+    def at(step: int) -> SiteEdit:
+        edit = edits(step)
+        if edit is leave:
+            return leave
+
+        def one(site: str, value: Tensor) -> Tensor:
+            halves = [torch.zeros_like(value), value] if side else [value, torch.zeros_like(value)]
+            return edit(site, torch.cat(halves, -1)).narrow(-1, side * sites[site], sites[site])
+
+        return one
+
+    return at
 
 
-def _gru(x: Tensor, state: State, w: dict[str, Tensor], edit: SiteEdit) -> State:
-    """Torch's form: the reset gate acts on the product of the hidden state, not before it."""
-    old = state["hidden"]
-    from_h = _affine(_bias(w["bias_hh"]).expand(*old.shape[:-1], -1), old, w["weight_hh"])
-    (r, z, n), (hr, hz, hn) = x.chunk(3, -1), from_h.chunk(3, -1)
-    v = {
-        "reset_gate": edit("reset_gate", torch.sigmoid(r + hr)),
-        "update_gate": edit("update_gate", torch.sigmoid(z + hz)),
-    }
-    v["candidate"] = edit("candidate", torch.tanh(n + v["reset_gate"] * hn))
-    v["hidden"] = edit("hidden", v["candidate"] + v["update_gate"] * (old - v["candidate"]))
-    return v
+def run(
+    layers: Sequence[Layer],
+    inputs: Float[Tensor, "time *batch input"],
+    states: list[State] | None = None,
+    edit: Edit | None = None,
+    record: Collection[Place] = (),
+    lengths: Int[Tensor, " batch"] | None = None,
+) -> tuple[Float[Tensor, "time *rows unit"], list[State], dict[Place, Tensor]]:
+    """Run a stack of layers over time.
+
+    Args:
+        inputs: ``[time batch input]``; with replicates ``[time replicate batch input]``, or without
+            that axis where all replicates read the same.
+        states: the state of every layer before the first step; its start where None.
+        edit: called at every site of every step, inside the recurrence.
+        record: the ``(layer, site)`` whose values are wanted.
+        lengths: of each sequence, where they differ; only a layer that reads backwards needs them.
+
+    Returns:
+        the hidden states of the last layer, the state of every layer after the last step, and what was
+        recorded, each ``[time (replicate) batch unit]``.
+    """
+    states = [layer.start(inputs.shape[-2]) for layer in layers] if states is None else states
+    after: list[State] = []
+    recorded: dict[Place, Tensor] = {}
+    for number, (layer, state) in enumerate(zip(layers, states, strict=True)):
+        wanted = [site for site in layer.sites if (number, site) in record or site == "hidden"]
+        tapes, state = layer.run(inputs, state, _of_layer(edit, number), wanted, lengths)
+        recorded |= {(number, site): tape for site, tape in tapes.items() if (number, site) in record}
+        after.append(state)
+        inputs = tapes["hidden"]
+    return inputs, after, recorded
 
 
-STEPS: dict[str, Step] = {"rnn": _rnn, "lstm": _lstm, "peephole_lstm": _peephole_lstm, "gru": _gru}
-BLOCKS = {"rnn": 1, "lstm": 4, "peephole_lstm": 4, "gru": 3}
-"""How many rows of weights a unit has."""
-
-
-def leave(site: str, value: Tensor) -> Tensor:
-    """The edit that changes nothing."""
-    return value
+def _of_layer(edit: Edit | None, layer: int) -> Edits:
+    if edit is None:
+        return lambda step: leave
+    return lambda step: lambda site, value: edit(layer, site, step, value)
 
 
 class Recurrent(nn.Module):
-    """A stack of recurrent layers of one kind.
+    """A stack of recurrent layers of one kind, with the weights of torch.nn under its names.
 
     Args:
         kind: ``rnn`` (tanh), ``lstm``, ``gru`` (torch's form) or ``peephole_lstm``.
@@ -102,17 +152,22 @@ class Recurrent(nn.Module):
 
     def __init__(self, kind: str, inputs: int, units: int, layers: int = 1, replicates: int | None = None) -> None:
         super().__init__()
-        self.kind, self.units, self.layers, self.replicates = kind, units, layers, replicates
+        self.kind, self.units = kind, units
         for layer in range(layers):
             for name, shape in self._shapes(inputs if layer == 0 else units).items():
                 lead = () if replicates is None else (replicates,)
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(*lead, *shape)))
+        self.depth = layers
 
     def _shapes(self, inputs: int) -> dict[str, tuple[int, ...]]:
         rows = BLOCKS[self.kind] * self.units
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, self.units)}
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         return shapes | ({"peephole": (3, self.units)} if self.kind == "peephole_lstm" else {})
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [Layer(GatedCell(self.kind, self.weights(layer))) for layer in range(self.depth)]
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -125,73 +180,11 @@ class Recurrent(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
-    def weights(self, layer: int) -> dict[str, Tensor]:
+    def weights(self, layer: int) -> Weights:
         """Return the weights of one layer by their torch name without ``_l0``."""
         suffix = f"_l{layer}"
         return {name.removesuffix(suffix): p for name, p in self.named_parameters() if name.endswith(suffix)}
 
-    def start(self, batch: int) -> list[State]:
-        """Return the zero state of every layer."""
-        lead = () if self.replicates is None else (self.replicates,)
-        zeros = next(self.parameters()).new_zeros(*lead, batch, self.units)
-        names = ("hidden", "cell") if "cell" in self.sites else ("hidden",)
-        return [dict.fromkeys(names, zeros) for _ in range(self.layers)]
-
-    def forward(
-        self,
-        inputs: Float[Tensor, "time *batch input"],
-        states: list[State] | None = None,
-        edit: Edit | None = None,
-        record: Collection[tuple[int, str]] = (),
-    ) -> tuple[Float[Tensor, "time *rows unit"], list[State], dict[tuple[int, str], Tensor]]:
-        """Run over time.
-
-        Args:
-            inputs: ``[time batch input]``; with replicates ``[time replicate batch input]``, or without
-                that axis where all replicates read the same.
-            states: the state of every layer before the first step; zero where None.
-            edit: called at every site of every step, inside the recurrence.
-            record: the ``(layer, site)`` whose values are wanted.
-
-        Returns:
-            the hidden states of the last layer, the state of every layer after the last step, and what was
-            recorded, each ``[time (replicate) batch unit]``.
-        """
-        states = self.start(inputs.shape[-2]) if states is None else states
-        after: list[State] = []
-        recorded: dict[tuple[int, str], Tensor] = {}
-        for layer, state in enumerate(states):
-            wanted = [site for site in self.sites if (layer, site) in record or site == "hidden"]
-            tapes, state = self._run(layer, inputs, state, edit, wanted)
-            recorded |= {(layer, site): tape for site, tape in tapes.items() if (layer, site) in record}
-            after.append(state)
-            inputs = tapes["hidden"]
-        return inputs, after, recorded
-
-    def _run(
-        self, layer: int, inputs: Tensor, state: State, edit: Edit | None, wanted: list[str]
-    ) -> tuple[dict[str, Tensor], State]:
-        weights = self.weights(layer)
-        step, projected = STEPS[self.kind], self._project(inputs, weights)
-        tapes: dict[str, list[Tensor]] = {site: [] for site in wanted}
-        for t, x in enumerate(projected.unbind(0)):
-            values = step(x, state, weights, leave if edit is None else _at(edit, layer, t))
-            for site, tape in tapes.items():
-                tape.append(values[site])
-            state = {name: values[name] for name in state}
-        return {site: torch.stack(tape) for site, tape in tapes.items()}, state
-
-    def _project(self, inputs: Tensor, weights: dict[str, Tensor]) -> Tensor:
-        """The part of all steps that depends on the input alone, in one product."""
-        weight, bias = weights["weight_ih"], weights["bias_ih"]
-        if self.replicates is None:
-            return nn.functional.linear(inputs, weight, bias)
-        if inputs.dim() == 3:
-            inputs = inputs.unsqueeze(1).expand(-1, self.replicates, -1, -1)
-        time, replicate, batch, width = inputs.shape
-        rows = inputs.movedim(1, 0).reshape(replicate, time * batch, width)
-        return torch.baddbmm(bias.unsqueeze(1), rows, weight.mT).unflatten(1, (time, batch)).movedim(1, 0)
-
-
-def _at(edit: Edit, layer: int, step: int) -> SiteEdit:
-    return lambda site, value: edit(layer, site, step, value)
+    def forward(self, inputs: Tensor, *args: Any, **options: Any) -> tuple[Tensor, list[State], dict[Place, Tensor]]:
+        """Run over time; see ``run`` for arguments and result."""
+        return run(self.layers, inputs, *args, **options)

@@ -218,7 +218,9 @@ def test_the_order_of_sequences_does_not_matter(order):
     shuffled = subject(tuple(STRINGS[i] for i in order))
     measure = ns.correlation(TALLY, of=ns.cell[0], where=ns.after("X"))
     chosen = units((0, "cell"), 4)
-    assert value(measure, chosen, examined=shuffled) == pytest.approx(value(measure, chosen), abs=1e-9)
+    assert value(measure, chosen, examined=shuffled) == pytest.approx(
+        value(measure, chosen), abs=1e-6
+    )  # float32 adds up rows in another order
 
 
 def test_padding_does_not_matter():

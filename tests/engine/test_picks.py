@@ -14,8 +14,12 @@ SCORE = ns.correlation("a")
 BEST = ns.cell.best(SCORE)
 
 
+def sizes(units):
+    return {(0, site): units for site in ("cell", "hidden", "candidate", "forget_gate")}
+
+
 def picked(base, *scores):
-    return pick(base, lambda measure, site: np.array(scores), len(scores))
+    return pick(base, lambda measure, site: np.array(scores), sizes(len(scores)))
 
 
 def test_best_is_oriented():
@@ -49,7 +53,7 @@ def test_set_algebra():
     sets = {one: UnitSet(0, "cell", (1,), (-1,), (1,) * 4), two: UnitSet(0, "cell", (2,), (1,), (1,) * 4)}
 
     def of(expression):
-        found = units(expression, sets, 4)
+        found = units(expression, sets, sizes(4))
         return list(zip(found.indices, found.signs, strict=True))
 
     assert of(one | two) == [(1, -1), (2, 1)]
@@ -62,9 +66,9 @@ def test_set_algebra():
 def test_gates_have_no_sign():
     flipped = -ns.cell[1]
     sets = {flipped: UnitSet(0, "cell", (1,), (-1,), (1,) * 4)}
-    assert units(flipped.on(ns.candidate), sets, 4).signs == (-1,)
-    assert units(flipped.on(ns.forget_gate), sets, 4).signs == (1,)
-    assert units(flipped.on(ns.forget_gate), sets, 4).site == "forget_gate"
+    assert units(flipped.on(ns.candidate), sets, sizes(4)).signs == (-1,)
+    assert units(flipped.on(ns.forget_gate), sets, sizes(4)).signs == (1,)
+    assert units(flipped.on(ns.forget_gate), sets, sizes(4)).site == "forget_gate"
 
 
 def test_bases_are_the_picks_outside_scores():
@@ -77,7 +81,7 @@ def test_bases_are_the_picks_outside_scores():
 @given(st.integers(1, 7), st.integers(0, 99))
 def test_random_lanes_come_from_the_rest_with_the_same_number(size, seed):
     own = lane(*range(size))
-    drawn = random_lanes(own, 8, np.random.default_rng(seed))
+    drawn = random_lanes(own, sizes(8), np.random.default_rng(seed))
     assert len(drawn) == min(20, math.comb(8 - size, size))
     for stand_in in drawn:
         chosen = stand_in[BEST]
@@ -87,7 +91,7 @@ def test_random_lanes_come_from_the_rest_with_the_same_number(size, seed):
 
 
 def test_few_other_units_are_all_taken():
-    drawn = random_lanes(lane(3), 8, np.random.default_rng(0))
+    drawn = random_lanes(lane(3), sizes(8), np.random.default_rng(0))
     assert sorted(stand_in[BEST].indices[0] for stand_in in drawn) == [0, 1, 2, 4, 5, 6, 7]
 
 
@@ -95,10 +99,10 @@ def test_one_unit_is_replaced_by_the_same_other_wherever_it_occurs():
     named = ns.cell[1]
     own = lane(1, 2) | {named: UnitSet(0, "cell", (1,), (1,), (1,) * 30)}
     own[BEST] = replace(own[BEST], orientation=(1,) * 30)
-    for stand_in in random_lanes(own, 30, np.random.default_rng(0)):
+    for stand_in in random_lanes(own, sizes(30), np.random.default_rng(0)):
         assert stand_in[named].indices[0] == stand_in[BEST].indices[0]
 
 
 def test_draws_are_repeatable():
-    a, b = (random_lanes(lane(1, 2), 8, np.random.default_rng(5)) for _ in range(2))
+    a, b = (random_lanes(lane(1, 2), sizes(8), np.random.default_rng(5)) for _ in range(2))
     assert a == b

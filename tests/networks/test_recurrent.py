@@ -21,7 +21,7 @@ def single(kind, inputs=3, units=5, layers=1, seed=0):
 
 
 def everywhere(network):
-    return [(layer, site) for layer in range(network.layers) for site in network.sites]
+    return [(layer, site) for layer in range(network.depth) for site in network.sites]
 
 
 @pytest.mark.parametrize("kind", FUSED)
@@ -133,7 +133,7 @@ def test_an_edit_is_seen_by_the_recurrence_and_changes_nothing_before_it(kind, l
     assert (edited[layer, site][step, :, unit] == 0.7).all()
     others = [u for u in range(5) if u != unit]
     assert torch.equal(edited[layer, site][step][:, others], clean[layer, site][step][:, others])
-    resumed = [{n: edited[k, n][step] for n in ("hidden", "cell") if n in network.sites} for k in range(network.layers)]
+    resumed = [{n: edited[k, n][step] for n in ("hidden", "cell") if n in network.sites} for k in range(network.depth)]
     if step < 6:  # what follows is what a run from the edited state gives
         assert torch.allclose(network(inputs[step + 1 :], resumed)[0], out[step + 1 :], atol=1e-6)
 
@@ -187,3 +187,20 @@ def test_editing_the_output_of_a_fused_layer_gets_a_different_answer():
     truth = network(inputs, edit=edit)[0]
     assert torch.allclose(hooked[:3], truth[:3], atol=1e-6)
     assert (hooked[3:] - truth[3:]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_in_place_steps_are_the_steps_of_the_equations(kind):
+    network = single(kind, layers=2, units=9)
+    inputs = torch.randn(11, 4, 3)
+
+    def edit(layer, site, step, value):
+        return value + 0.25 if (layer + step + len(site)) % 3 == 0 else value
+
+    with torch.no_grad():
+        _, ours, fast = network(inputs, edit=edit, record=everywhere(network))
+    _, theirs, plain = network(inputs, edit=edit, record=everywhere(network))
+    for place, values in plain.items():
+        assert torch.allclose(fast[place], values, atol=1e-6), place
+    for state, other in zip(ours, theirs, strict=True):
+        assert all(torch.allclose(state[name], other[name], atol=1e-6) for name in other)
