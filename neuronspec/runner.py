@@ -143,6 +143,8 @@ def _examined(
         discovery=task.draw("discovery"),
         verification=task.draw("verification"),
         census=task.census,
+        ends=task.ends,
+        temperature=task.temperature,
         competence=task.competence,
     )
     requests = [_request(common, task, seed, networks[seed], asked[seed]) for seed in networks]

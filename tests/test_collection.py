@@ -93,9 +93,9 @@ WRONG = {
         "specs/spec_small.py::one: claims['it']: hidden[6]: tiny/gru has 6 units per layer, 0 to 5",
     ),
     "not evaluated yet": (
-        ONE.replace("exact_match()", "perplexity()"),
+        ONE.replace("exact_match()", "auroc('a', of=hidden[0])"),
         "specs/spec_small.py::one: claims['it']: "
-        "perplexity is a word of the language, but the engine cannot evaluate it yet",
+        "auroc is a word of the language, but the engine cannot evaluate it yet",
     ),
 }
 

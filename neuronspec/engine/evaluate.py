@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
+from torch import Tensor, nn
 
+from neuronspec.engine.patching import Clean
 from neuronspec.engine.picks import Lane, UnitSet, units
-from neuronspec.engine.signals import Sequences, holds, values
-from neuronspec.engine.statistics import Estimate, per_sequence
+from neuronspec.engine.signals import Sequences, holds, moments, values
+from neuronspec.engine.statistics import Estimate, per_sequence, ratio
 from neuronspec.engine.subject import Subject
-from neuronspec.errors import Undecidable
+from neuronspec.errors import Undecidable, did_you_mean
 from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import char
+from neuronspec.language.signals import char, one_of, symbol
 from neuronspec.language.units import Site
 from neuronspec.networks.tasks import Example, Generated
+from neuronspec.networks.training import IGNORED, encode
 
 STATES = ("hidden", "cell")
 
@@ -78,23 +83,23 @@ def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.
     """
     sets = view.sets(measure.of)  # type: ignore[arg-type]
     kept = holds(measure.where, view.sequences)
-    batch = kept.shape[1]
     if measure.under is None:
-        runs = [view.subject.clean(view.split).values[chosen.place] for chosen in sets]
+        clean = view.subject.clean(view.split)
+        runs = iter([clean] * len(sets))
     else:
-        edited, used = view.subject.edited(measure.under, view.lanes)
+        places = {chosen.place for chosen in sets}
+        runs, used = view.subject.edited(measure.under, view.lanes, places)
         kept = kept & used
-        runs = [edited[c.place][:, lane * batch : (lane + 1) * batch] for lane, c in enumerate(sets)]
-    if any(chosen.moved for chosen in sets):
-        runs = [np.diff(run, axis=0, prepend=0.0) for run in runs]
-        if sets[0].site not in STATES:  # a state begins at 0; a gate has no value before the first step
-            kept = kept & (view.sequences.steps > 0)
+    moved = sets[0].moved
+    if moved and sets[0].site not in STATES:  # a state begins at 0; a gate has no value before the first step
+        kept = kept & (view.sequences.steps > 0)
     if not kept.any():
         raise Undecidable(f"no step to measure at: {_why_no_step(measure)}")
     widest = max(len(chosen.indices) for chosen in sets)
     laid = np.full((len(sets), *kept.shape, widest), np.nan)
     for lane, (chosen, run) in enumerate(zip(sets, runs, strict=True)):
-        laid[lane, ..., : len(chosen.indices)] = run[..., list(chosen.indices)] * np.array(chosen.signs)
+        own = run.values[chosen.place][..., list(chosen.indices)] * np.array(chosen.signs, dtype=float)
+        laid[lane, ..., : len(chosen.indices)] = np.diff(own, axis=0, prepend=0.0) if moved else own
     return laid, kept
 
 
@@ -191,36 +196,66 @@ def _(measure: words.size, view: View) -> Estimate:
     return per_sequence(np.repeat(sizes[:, None], batch, 1), np.ones(batch, dtype=bool))
 
 
-# Of behaviour: one value per sequence.
+# Of what the network generates: one value per sequence.
 
 
 @singledispatch
-def of_run(measure: object, run: Generated) -> float:
-    """Return a measure of what the network generated from one prompt."""
+def of_run(measure: object, run: Generated, example: Example) -> float:
+    """Return a measure of what the network generated from the prompt of an example; NaN where it has none."""
     raise NotImplementedError(f"no measure of a run for {measure!r}")
 
 
 @of_run.register
-def _(measure: words.exact_match, run: Generated) -> float:
+def _(measure: words.exact_match, run: Generated, example: Example) -> float:
     return run.exact
 
 
-@of_run.register
-def _(measure: words.length, run: Generated) -> float:
+@of_run.register(words.length)
+@of_run.register(words.count)
+def _(measure: words.length | words.count, run: Generated, example: Example) -> float:
     if measure.what is None:
         return len(run.came)
-    if isinstance(measure.what, char):
-        return run.came.count(measure.what.symbol)
+    if isinstance(measure.what, char | symbol):
+        return sum(run.came.count(token) for token in tokens(measure.what, example))
     text = Sequences([Example(run.prompt + run.came)])
     return float(holds(measure.what, text)[len(run.prompt) :].sum())
 
 
+@of_run.register
+def _(measure: words.step_of, run: Generated, example: Example) -> float:
+    wanted = tokens(measure.what, example)
+    return next((len(run.prompt) + i for i, token in enumerate(run.came) if token in wanted), math.nan)
+
+
+@of_run.register
+def _(measure: words.emits, run: Generated, example: Example) -> float:
+    step = int(moments(measure.at, Sequences([example]))[0]) - len(run.prompt)
+    if step < 0:  # the sequence lacks the moment, or is given as far as that
+        return math.nan
+    return step < len(run.came) and run.came[step] in tokens(measure.what, example)
+
+
+def tokens(what: Expression, example: Example) -> str:
+    """Return the tokens that a character, ``one_of`` or a symbol of the sequence stands for."""
+    if isinstance(what, char):
+        return what.symbol
+    if isinstance(what, one_of):
+        return what.symbols
+    name: str = what.name  # type: ignore[attr-defined]
+    if name not in example.symbols:
+        raise Undecidable(f"the task gives no symbol {name!r}{did_you_mean(name, example.symbols)}")
+    return example.symbols[name]
+
+
 @estimate.register(words.exact_match)
 @estimate.register(words.length)
+@estimate.register(words.count)
+@estimate.register(words.step_of)
+@estimate.register(words.emits)
 def _(measure: words.Behaviour, view: View) -> Estimate:
     numbers, used = _of_runs(measure, view)
     among = _among(measure, used, view)
-    return per_sequence(numbers, among, yes_no=isinstance(measure, words.exact_match))
+    return per_sequence(numbers, among, yes_no=isinstance(measure, words.exact_match | words.emits))
 
 
 def _among(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view: View) -> Bool[np.ndarray, " batch"]:
@@ -236,11 +271,66 @@ def _among(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view: Vie
 def _of_runs(
     measure: words.Behaviour, view: View
 ) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
+    examples = view.subject.verification
     if measure.under is None:
-        runs, used = [view.subject.runs()], np.ones(len(view.sequences.examples), dtype=bool)
+        runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
     else:
         runs, used = view.subject.edited_runs(measure.under, view.lanes)
-    return np.array([[of_run(measure, run) for run in lane] for lane in runs], dtype=float), used
+    numbers = [[of_run(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
+    return np.array(numbers, dtype=float), used
+
+
+# Of what the network expects: teacher-forced.
+
+
+def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+    """The run over the sequences on every lane, and the sequences that count."""
+    if measure.under is None:
+        runs, used = iter([view.subject.clean(view.split)]), np.ones(len(view.sequences.examples), dtype=bool)
+    else:
+        runs, used = view.subject.edited(measure.under, view.lanes)
+    return runs, _among(measure, used, view)
+
+
+@estimate.register(words.cross_entropy)
+@estimate.register(words.perplexity)
+def _(measure: words.Behaviour, view: View) -> Estimate:
+    runs, among = _readings(measure, view)
+    network = view.subject.network
+    _, due = encode(view.sequences.examples, network.vocabulary, network.ends)
+    given = torch.tensor([example.prompt for example in view.sequences.examples])
+    due[torch.arange(len(due)).unsqueeze(1) + 1 < given] = IGNORED  # what is given is not expected
+    counted = np.where(among, (due != IGNORED).sum(0).numpy(), 0.0)
+    losses = np.stack([_losses(run.logits, due) for run in runs])
+    parts = np.stack([np.where(among, losses, 0.0), np.broadcast_to(counted, losses.shape)], -1)
+    return Estimate(parts, ratio if isinstance(measure, words.cross_entropy) else _perplexity)
+
+
+def _losses(logits: Tensor, due: Tensor) -> Float[np.ndarray, " batch"]:
+    """The negative log probability of what was due, summed over each sequence."""
+    each = nn.functional.cross_entropy(
+        logits.flatten(0, 1), due.to(logits.device).flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    return each.view(due.shape).double().sum(0).cpu().numpy()
+
+
+def _perplexity(totals: np.ndarray) -> np.ndarray:
+    return np.exp(ratio(totals))
+
+
+@estimate.register
+def _(measure: words.probability, view: View) -> Estimate:
+    runs, among = _readings(measure, view)
+    examples, network = view.sequences.examples, view.subject.network
+    step = moments(measure.at, view.sequences) - 1  # a symbol is expected one step before it is read
+    asked = np.zeros((len(examples), len(network.vocabulary)))
+    for row, example in zip(asked, examples, strict=True):
+        row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
+    batch = np.arange(len(examples))
+    expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
+    if not (among & (step >= 0)).any():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
+    return per_sequence((np.stack(expected) * asked).sum(-1), among & (step >= 0))
 
 
 # Differences.
@@ -251,10 +341,10 @@ def _edited(measure: words.Difference) -> words.Measure:
 
 
 def _both(measure: words.Difference, view: View) -> tuple[Estimate, Estimate]:
-    """The edited and the clean measure, on the sequences in which the edit could be made."""
+    """The edited and the clean measure, on the sequences that have both."""
     edited, clean = estimate(_edited(measure), view), estimate(measure.measure, view)
-    used = np.any(edited.parts, axis=(0, 2))
-    return edited, replace(clean, parts=clean.parts * used[:, None])
+    both = np.any(edited.parts, axis=-1, keepdims=True) & np.any(clean.parts, axis=-1, keepdims=True)
+    return replace(edited, parts=edited.parts * both), replace(clean, parts=clean.parts * both)
 
 
 @estimate.register
@@ -279,4 +369,4 @@ def _(measure: words.moves, view: View) -> Estimate:
     clean, _ = _of_runs(measure.measure, view)
     edited, possible = _of_runs(_edited(measure), view)  # type: ignore[arg-type]
     used = _among(_edited(measure), possible, view)  # type: ignore[arg-type]
-    return per_sequence((edited - clean == measure.by).astype(float), used, yes_no=True)
+    return per_sequence((edited - clean == measure.by).astype(float), used & np.isfinite(clean[0]), yes_no=True)

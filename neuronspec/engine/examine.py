@@ -16,11 +16,11 @@ import numpy as np
 from safetensors.torch import load_file
 
 from neuronspec.engine.evaluate import View, estimate, scores
-from neuronspec.engine.picks import DRAWS, Lane, bases, layer_of, pick, random_lanes, units
+from neuronspec.engine.picks import DRAWS, Lane, Sizes, bases, layer_of, pick, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
-from neuronspec.engine.subject import SPARE, Clock, Subject, state_places
-from neuronspec.engine.tracing import Network, complete
+from neuronspec.engine.subject import Clock, Subject, limits
+from neuronspec.engine.tracing import Network, complete, generated
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
@@ -43,6 +43,8 @@ class Request:
     discovery: Sequence[Example]
     verification: Sequence[Example]
     census: bool
+    ends: bool
+    temperature: float
     competence: Claim
     seed: int = 0
     weights: Weights = field(default_factory=dict)
@@ -74,15 +76,15 @@ def examine(request: Request) -> Examined:
         return _Examination(request).run()
 
 
-def places(claims: Sequence[Claim], recipe: Recipe) -> set[Place]:
-    """Return every layer and site that some claim reads or edits, and the states that runs resume from."""
-    asked = state_places(recipe.layers, recipe.sites)
+def places(claims: Sequence[Claim], sizes: Sizes) -> set[Place]:
+    """Return every layer and site of a network that some claim reads or edits."""
+    asked: set[Place] = set()
     for claim in claims:
         sites = [e for e in claim.walk() if isinstance(e, Site)]
         layers = {layer_of(site) for site in sites}
         moved = {e.site.name for e in claim.walk() if isinstance(e, On) and e.site.layer_number is None}
         asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
-    return {(layer, site) for layer, site in asked if site in recipe.sites}
+    return asked & set(sizes)
 
 
 class _Examination:
@@ -105,9 +107,9 @@ class _Examination:
 
     def _subject(self, model: LanguageModel) -> Subject:
         request = self.request
-        network = Network(request.name, request.seed, request.vocabulary, model)
-        asked = places(request.claims, request.recipe)
-        return Subject(network, request.discovery, request.verification, asked, self.clock)
+        network = Network(request.name, request.seed, request.vocabulary, model, request.ends)
+        asked = places(request.claims, network.sizes)
+        return Subject(network, request.discovery, request.verification, asked, self.clock, request.temperature)
 
     def run(self) -> Examined:
         trouble = ""
@@ -131,8 +133,9 @@ class _Examination:
         return Examined(self.request.seed, learnt, outcomes, generated, seconds)
 
     def _complete(self, examples: Sequence[Example]) -> list[Generated]:
-        longest = 2 * max(len(e.text) - e.prompt for e in examples) + SPARE
-        return complete(self.subject.network, examples, longest)
+        network = self.subject.network
+        came = complete(network, examples, limits(examples, network.ends))
+        return [generated(example, text) for example, text in zip(examples, came, strict=True)]
 
     def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
         measure = claim.measure

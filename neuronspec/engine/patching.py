@@ -1,4 +1,4 @@
-"""Interventions as numbers: which rows and units take which value, at which step.
+"""Interventions as numbers: which rows and units take which value, at which steps.
 
 Every edit comes down to ``min(max(value_or_old + amount, low), high)`` per row and unit, so that one fused update
 serves all kinds, and unit sets (lanes) times sequences run as the rows of one batch.
@@ -7,9 +7,10 @@ serves all kinds, and unit sets (lanes) times sequences run as the rows of one b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import singledispatch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, singledispatch
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,16 +21,87 @@ from neuronspec.engine.picks import Lane, Sizes, UnitSet, units
 from neuronspec.engine.signals import NOWHERE, Sequences, holds, moments
 from neuronspec.errors import Undecidable
 from neuronspec.language import interventions as words
+from neuronspec.language.expression import Expression
+from neuronspec.language.signals import Moment
 from neuronspec.language.units import quantile
 from neuronspec.networks.cells import Place
+
+# Runs that values are taken from.
 
 
 @dataclass(frozen=True)
 class Clean:
-    """The run without edits: what was read, and the values of every site that may be needed."""
+    """A run without edits: what was read, and the values of every site that may be needed."""
 
     sequences: Sequences
     values: dict[Place, Float[np.ndarray, "time batch unit"]]
+    logits: Float[Tensor, "time batch symbol"]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What an edit may take its values from.
+
+    Args:
+        clean: the run that is edited.
+        discovery: the run that means are taken over.
+        paired: the run over the paired sequences, and which sequences have one.
+    """
+
+    clean: Clean
+    discovery: Callable[[], Clean]
+    paired: Callable[[], tuple[Clean, Bool[np.ndarray, " batch"]]]
+
+
+# When.
+
+
+@dataclass(frozen=True)
+class Known:
+    """At steps that are decided before the run; like the others it gives the rows of a step, None for no row."""
+
+    made: Bool[Tensor, "time row"]
+
+    @cached_property
+    def _busy(self) -> list[bool]:
+        return self.made.any(1).tolist()
+
+    def __call__(self, step: int) -> Tensor | None:
+        return self.made[step] if step < len(self._busy) and self._busy[step] else None
+
+
+@dataclass(frozen=True)
+class Always:
+    """At every step."""
+
+    rows: Bool[Tensor, " row"]
+
+    def __call__(self, step: int) -> Tensor:
+        return self.rows
+
+
+@dataclass
+class Live:
+    """Wherever a signal holds in what the network has generated so far."""
+
+    signal: Expression
+    sequences: Sequences
+    codes: Int[np.ndarray, " symbol"]
+    now: Tensor | None = None
+
+    def read(self, tokens: Int[Tensor, "time row"]) -> None:
+        """Decide the step that the last of these tokens is read at."""
+        text = Sequences(self.sequences.examples, self.codes[tokens.cpu().numpy()])
+        self.now = torch.from_numpy(holds(self.signal, text)[-1]).to(tokens.device)
+
+    def __call__(self, step: int) -> Tensor | None:
+        return self.now
+
+
+When: TypeAlias = Known | Always | Live
+
+
+# What.
 
 
 @dataclass(frozen=True)
@@ -37,144 +109,260 @@ class RowEdit:
     """One edit of one site, for every row ``[lane * batch]``; NaN in ``value`` keeps the old one."""
 
     place: Place
-    step: Int[Tensor, " row"]
-    value: Float[Tensor, "row unit"]
-    amount: Float[Tensor, "row unit"]
-    low: Float[Tensor, "row unit"]
-    high: Float[Tensor, "row unit"]
+    when: When
+    value: Float[Tensor, "row unit"] | None = None
+    amount: Float[Tensor, "row unit"] | None = None
+    low: Float[Tensor, "row unit"] | None = None
+    high: Float[Tensor, "row unit"] | None = None
+
+    @cached_property
+    def _keeps(self) -> Tensor | None:
+        return None if self.value is None else self.value.isnan()
 
     def __call__(self, step: int, old: Float[Tensor, "row unit"]) -> Float[Tensor, "row unit"]:
         """Return what the site holds at ``step``."""
-        now = self.step == step
-        if not now.any():
+        rows, new = self.when(step), old
+        if rows is None:
             return old
-        new = torch.where(self.value.isnan(), old, self.value) + self.amount
-        return torch.where(now.unsqueeze(1), torch.minimum(torch.maximum(new, self.low), self.high), old)
+        if self.value is not None and self._keeps is not None:
+            new = torch.where(self._keeps, new, self.value)
+        if self.amount is not None:
+            new = new + self.amount
+        if self.low is not None or self.high is not None:
+            new = torch.clamp(new, self.low, self.high)
+        return new if isinstance(self.when, Always) else torch.where(rows.unsqueeze(1), new, old)
 
-    def rows(self, kept: Bool[np.ndarray, " row"], start: Int[Tensor, " kept"]) -> RowEdit:
-        """Return the edit for some rows, with steps counted from each row's own start."""
-        keep = torch.from_numpy(kept)
-        tensors = (self.value[keep], self.amount[keep], self.low[keep], self.high[keep])
-        return RowEdit(self.place, self.step[keep] - start, *tensors)
+
+@dataclass
+class Freeze:
+    """Hold what chosen units have at the first step that ``when`` names, from then on; one run long."""
+
+    place: Place
+    when: When
+    chosen: Bool[Tensor, "row unit"]
+    held: Tensor | None = None
+    """What is held, NaN where nothing is yet."""
+
+    def __call__(self, step: int, old: Float[Tensor, "row unit"]) -> Float[Tensor, "row unit"]:
+        rows = self.when(step)
+        if rows is not None:
+            held = torch.full_like(old, math.nan) if self.held is None else self.held
+            self.held = torch.where(rows.unsqueeze(1) & self.chosen & held.isnan(), old, held)
+        return old if self.held is None else torch.where(self.held.isnan(), old, self.held)
 
 
 @dataclass(frozen=True)
 class Edits:
     """All edits of one run; called at every site of every step, inside the recurrence."""
 
-    edits: Sequence[RowEdit]
+    edits: Sequence[RowEdit | Freeze]
+    places: frozenset[Place] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", frozenset(edit.place for edit in self.edits))
 
     def __call__(self, layer: int, site: str, step: int, value: Tensor) -> Tensor:
-        for edit in self.edits:
-            if edit.place == (layer, site):
-                value = edit(step, value)
+        if (layer, site) in self.places:
+            for edit in self.edits:
+                if edit.place == (layer, site):
+                    value = edit(step, value)
         return value
+
+    def before(self, step: int, tokens: Tensor) -> None:
+        """Let edits that depend on what is generated see it."""
+        for edit in self.edits:
+            if isinstance(edit.when, Live):
+                edit.when.read(tokens)
+
+
+# From words to numbers.
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An intervention, ready to be run.
+
+    Args:
+        used: the sequences that it can be done to.
+        start: the first step at which it changes anything in any of them; None where it can be done to none.
+    """
+
+    edits: Edits
+    used: Bool[np.ndarray, " batch"]
+    start: int | None
 
 
 def compile_edits(
-    intervention: words.Intervention, lanes: Sequence[Lane], clean: Clean, sizes: Sizes
-) -> tuple[list[RowEdit], Bool[np.ndarray, " batch"]]:
-    """Return the edits of an intervention on every lane, and which sequences it can be done to.
+    intervention: words.Intervention, lanes: Sequence[Lane], sources: Sources, sizes: Sizes, codes: np.ndarray | None
+) -> Compiled:
+    """Return the edits of an intervention on every lane.
 
-    A sequence that lacks the moment, or the step a value is taken from, cannot be edited.
+    A sequence that lacks the moment, or the step a value is taken from, cannot be edited. Moments are those of the
+    clean run.
+
+    Args:
+        codes: for a run that generates, the code point of each token: signals then are those of the edited text.
     """
     parts = intervention.edits if isinstance(intervention, words.Together) else (intervention,)
-    used = np.ones(len(clean.sequences.examples), dtype=bool)
-    compiled = []
-    for part in parts:
-        at = moments(part.at, clean.sequences)  # type: ignore[attr-defined]
-        source = _source(part, at, clean.sequences)
-        used &= (at != NOWHERE) & (source != NOWHERE)
-        compiled.append(_compile(part, lanes, clean, sizes, at, source))
-    return compiled, used
+    made = [_made(part, sources) for part in parts]
+    used = np.logical_and.reduce([_possible(part, where) for part, where in zip(parts, made, strict=True)])
+    if not used.any():
+        return Compiled(Edits([]), used, None)
+    compiled = [
+        _compile(part, lanes, sources, sizes, where & used, codes) for part, where in zip(parts, made, strict=True)
+    ]
+    first = [int((where & used).any(1).argmax()) for where in made if (where & used).any()]
+    return Compiled(Edits(compiled), used, min(first))
 
 
-def _source(edit: words.Intervention, at: np.ndarray, on: Sequences) -> np.ndarray:
-    """The step of the clean run that a value is taken from; the edited step itself where none is."""
+def _made(edit: words.Intervention, sources: Sources) -> Bool[np.ndarray, "time batch"]:
+    """The steps of the clean run at which an edit is made."""
+    on, at = sources.clean.sequences, edit.at  # type: ignore[attr-defined]
+    if not isinstance(at, Moment):
+        return holds(at, on)
+    step = moments(at, on)
+    possible = (step != NOWHERE) & (_source(edit, step, sources)[1] != NOWHERE)
+    return possible & (np.arange(on.time)[:, None] == step)
+
+
+def _possible(edit: words.Intervention, made: np.ndarray) -> Bool[np.ndarray, " batch"]:
+    """The sequences an edit can be done to: all of them where it waits for a signal that holds in any."""
+    if isinstance(edit.at, Moment):  # type: ignore[attr-defined]
+        return np.any(made, axis=0)
+    return np.full(made.shape[1], made.any())
+
+
+def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple[Clean, np.ndarray]:
+    """The run and the step in it that values are taken from; the edited step itself where none are."""
+    on = sources.clean.sequences
     if isinstance(edit, words.patch):
-        return moments(edit.source, on)
+        return sources.clean, moments(edit.source, on)
     if isinstance(edit, words.delay):
         source = at - edit.steps
-        return np.where((at != NOWHERE) & (source >= 0) & (source < on.lengths), source, NOWHERE)
-    return at
+        return sources.clean, np.where((at != NOWHERE) & (source >= 0) & (source < on.lengths), source, NOWHERE)
+    if isinstance(edit, words.interchange):
+        paired, exist = sources.paired()
+        return paired, np.where(exist, moments(edit.at, paired.sequences), NOWHERE)
+    return sources.clean, at
 
 
 def _compile(
-    edit: words.Intervention, lanes: Sequence[Lane], clean: Clean, sizes: Sizes, at: np.ndarray, source: np.ndarray
-) -> RowEdit:
-    batch, rows = len(at), len(lanes) * len(at)
-    sets = [units(edit.units, lane, sizes) for lane in lanes]  # type: ignore[attr-defined]
-    values, size = clean.values[sets[0].place], sizes[sets[0].place]
-    filled = {"value": math.nan, "amount": 0.0, "low": -math.inf, "high": math.inf}
-    arrays = {name: np.full((len(lanes), batch, size), start) for name, start in filled.items()}
-    taken = values[np.maximum(source, 0), np.arange(batch)]  # [batch unit]
-    for lane, chosen in enumerate(sets):
-        index = list(chosen.indices)
-        for name, numbers in effect(edit, chosen, taken[:, index], values, clean.sequences).items():
-            arrays[name][lane][:, index] = numbers
-    tensors = {name: torch.from_numpy(a.reshape(rows, size)).float() for name, a in arrays.items()}
-    return RowEdit(sets[0].place, torch.from_numpy(np.tile(at, len(lanes))), **tensors)
+    edit: words.Intervention,
+    lanes: Sequence[Lane],
+    sources: Sources,
+    sizes: Sizes,
+    made: Bool[np.ndarray, "time batch"],
+    codes: np.ndarray | None,
+) -> RowEdit | Freeze:
+    sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]  # type: ignore[attr-defined]
+    place, device = sets[0].place, sources.clean.logits.device
+    when = _when(edit, made, len(lanes), sources, codes)
+    shape = (len(lanes), made.shape[1], sizes[place])
+    if isinstance(edit, words.freeze):
+        chosen = np.zeros(shape, dtype=bool)
+        for lane, units_of_lane in enumerate(sets):
+            chosen[lane][:, list(units_of_lane.indices)] = True
+        return Freeze(place, when, torch.from_numpy(chosen.reshape(-1, shape[-1])).to(device))
+    taken = _taken(edit, place, made, sources)
+    arrays: dict[str, np.ndarray] = {}
+    for lane, chosen_units in enumerate(sets):
+        index = list(chosen_units.indices)
+        for name, numbers in effect(edit, chosen_units, taken[:, index], sources).items():
+            arrays.setdefault(name, np.full(shape, NOTHING[name]))[lane][:, index] = numbers
+    dtype = sources.clean.logits.dtype
+    tensors = {n: torch.from_numpy(a.reshape(-1, shape[-1])).to(device, dtype) for n, a in arrays.items()}
+    return RowEdit(place, when, **tensors)
+
+
+NOTHING = {"value": math.nan, "amount": 0.0, "low": -math.inf, "high": math.inf}
+"""What leaves a unit as it is."""
+
+
+def _edited(edit: words.Intervention, chosen: UnitSet, sizes: Sizes) -> UnitSet:
+    """The units that an edit changes: of ``keep_only`` all others."""
+    if not isinstance(edit, words.keep_only):
+        return chosen
+    return chosen.holding([i for i in range(sizes[chosen.place]) if i not in chosen.indices])
+
+
+def _when(edit: words.Intervention, made: np.ndarray, lanes: int, sources: Sources, codes: np.ndarray | None) -> When:
+    device, at = sources.clean.logits.device, edit.at  # type: ignore[attr-defined]
+    if at is None:
+        return Always(torch.ones(lanes * made.shape[1], dtype=torch.bool, device=device))
+    if codes is not None and not isinstance(at, Moment):
+        return Live(at, Sequences(list(sources.clean.sequences.examples) * lanes), codes)
+    return Known(torch.from_numpy(np.tile(made, (1, lanes))).to(device))
+
+
+def _taken(edit: words.Intervention, place: Place, made: np.ndarray, sources: Sources) -> np.ndarray:
+    """The values of a site at the step that an edit takes them from, ``[batch unit]``."""
+    batch = np.arange(made.shape[1])
+    if not isinstance(edit.at, Moment):  # type: ignore[attr-defined]
+        return np.zeros((len(batch), sources.clean.values[place].shape[-1]))
+    run, source = _source(edit, made.argmax(0), sources)
+    return run.values[place][np.maximum(source, 0), batch]
+
+
+Numbers = dict[str, np.ndarray | float]
 
 
 @singledispatch
-def effect(
-    edit: object, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
-) -> dict[str, np.ndarray | float]:
+def effect(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     """Return what an edit does to the chosen units: some of ``value``, ``amount``, ``low`` and ``high``.
 
     Args:
-        taken: the clean values of those units at the step that values are taken from, ``[batch unit]``.
-        values: the clean values of the whole site, ``[time batch unit]``.
+        taken: the values of those units at the step that values are taken from, ``[batch unit]``.
     """
     raise NotImplementedError(f"no edit for {edit!r}")
 
 
-@effect.register
-def _(
-    edit: words.zero, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
-) -> dict[str, np.ndarray | float]:
+@effect.register(words.zero)
+@effect.register(words.keep_only)
+def _(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"value": 0.0}
 
 
 @effect.register
-def _(
-    edit: words.set_to, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
-) -> dict[str, np.ndarray | float]:
-    return {"value": _level(edit.value, chosen, values, on)}
+def _(edit: words.to_mean, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+    run = sources.discovery()
+    seen = run.values[chosen.place][holds(None, run.sequences)][:, list(chosen.indices)]
+    return {"value": seen.mean(0, dtype=float)}
 
 
 @effect.register
-def _(
-    edit: words.add, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
-) -> dict[str, np.ndarray | float]:
+def _(edit: words.set_to, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+    return {"value": _level(edit.value, chosen, sources.clean)}
+
+
+@effect.register
+def _(edit: words.add, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"amount": edit.amount * np.array(chosen.signs)}
 
 
 @effect.register
-def _(
-    edit: words.clamp, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
-) -> dict[str, np.ndarray | float]:
+def _(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     signs = np.array(chosen.signs)
-    low = -math.inf * signs if edit.low is None else _level(edit.low, chosen, values, on)
-    high = math.inf * signs if edit.high is None else _level(edit.high, chosen, values, on)
+    low = -math.inf * signs if edit.low is None else _level(edit.low, chosen, sources.clean)
+    high = math.inf * signs if edit.high is None else _level(edit.high, chosen, sources.clean)
+    if np.any(low * signs > high * signs):
+        raise Undecidable(f"{edit}: low lies above high for some of the units")
     return {"low": np.where(signs > 0, low, high), "high": np.where(signs > 0, high, low)}
 
 
 @effect.register(words.delay)
 @effect.register(words.patch)
-def _(
-    edit: object, chosen: UnitSet, taken: np.ndarray, values: np.ndarray, on: Sequences
-) -> dict[str, np.ndarray | float]:
+@effect.register(words.interchange)
+def _(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"value": taken}
 
 
-def _level(level: object, chosen: UnitSet, values: np.ndarray, on: Sequences) -> np.ndarray:
+def _level(level: object, chosen: UnitSet, clean: Clean) -> np.ndarray:
     """A value, or the quantile of each unit's own clean values, in the direction of its sign."""
     signs = np.array(chosen.signs)
     if not isinstance(level, quantile):
         return np.asarray(level) * signs
-    where = holds(level.where, on)
+    where = holds(level.where, clean.sequences)
     if not where.any():
         raise Undecidable(f"{level} is a quantile of nothing: {level.where} never holds in the clean run")
-    seen = values[where][:, list(chosen.indices)]
+    seen = clean.values[chosen.place][where][:, list(chosen.indices)]
     return np.quantile(seen * signs, level.q, axis=0) * signs

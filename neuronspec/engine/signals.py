@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
-from itertools import accumulate
+from functools import cached_property, singledispatch
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from neuronspec.errors import Undecidable, did_you_mean
 from neuronspec.language import signals as words
@@ -18,20 +17,47 @@ from neuronspec.networks.tasks import Example
 NOWHERE = -1
 """The step of a moment that a sequence does not have."""
 
+PAST = -1
+"""What stands in place of a symbol past a sequence's end."""
+
 
 @dataclass(frozen=True)
 class Sequences:
-    """Some examples side by side; arrays about them are ``[time batch]``, NaN past a sequence's end."""
+    """Some examples side by side; arrays about them are ``[time batch]``, NaN past a sequence's end.
+
+    Args:
+        generated: where a network goes on with them itself, the code points of the text so far, ``PAST`` beyond it.
+    """
 
     examples: Sequence[Example]
+    generated: Int[np.ndarray, "time batch"] | None = None
 
-    @property
+    @cached_property
+    def codes(self) -> Int[np.ndarray, "time batch"]:
+        """The symbols as code points, ``PAST`` past a sequence's end."""
+        if self.generated is not None:
+            return self.generated
+        codes = np.full((max(len(e.text) for e in self.examples), len(self.examples)), PAST)
+        for column, example in enumerate(self.examples):
+            codes[: len(example.text), column] = code_points(example.text)
+        return codes
+
+    @cached_property
     def lengths(self) -> Int[np.ndarray, " batch"]:
-        return np.array([len(example.text) for example in self.examples])
+        return (self.codes != PAST).sum(0)
 
     @property
     def time(self) -> int:
-        return int(self.lengths.max())
+        return len(self.codes)
+
+    @cached_property
+    def steps(self) -> Float[np.ndarray, "time batch"]:
+        """The step itself, NaN past the end."""
+        return self.within(np.broadcast_to(np.arange(self.time)[:, None], self.codes.shape))
+
+    def within(self, values: Shaped[np.ndarray, "time batch"]) -> Float[np.ndarray, "time batch"]:
+        """Return the values as numbers, NaN past the end."""
+        return np.where(self.codes == PAST, np.nan, values)
 
     def rows(self, per_example: Sequence[Sequence[float]]) -> Float[np.ndarray, "time batch"]:
         """Lay one list of values per example side by side."""
@@ -40,10 +66,10 @@ class Sequences:
             values[: len(row), column] = row
         return values
 
-    @property
-    def steps(self) -> Float[np.ndarray, "time batch"]:
-        """The step itself, NaN past the end."""
-        return self.rows([range(length) for length in self.lengths])
+
+def code_points(text: str) -> Int[np.ndarray, " time"]:
+    """Return a text as numbers."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(int)
 
 
 @singledispatch
@@ -59,12 +85,17 @@ def holds(signal: object, on: Sequences) -> Bool[np.ndarray, "time batch"]:
 
 @values.register
 def _(signal: words.char, on: Sequences) -> np.ndarray:
-    return on.rows([[s == signal.symbol for s in example.text] for example in on.examples])
+    return on.within(_is(signal.symbol, on))
 
 
 @values.register
 def _(signal: words.one_of, on: Sequences) -> np.ndarray:
-    return on.rows([[s in signal.symbols for s in example.text] for example in on.examples])
+    return on.within(np.isin(on.codes, code_points(signal.symbols)))
+
+
+def _is(symbol: str, on: Sequences) -> np.ndarray:
+    """Where the sequences have a symbol; nowhere where it is more than one."""
+    return on.codes == ord(symbol) if len(symbol) == 1 else np.zeros(on.codes.shape, dtype=bool)
 
 
 @values.register
@@ -81,25 +112,20 @@ def _matched(pattern: str, text: str) -> list[bool]:
 
 @values.register
 def _(signal: words.inside, on: Sequences) -> np.ndarray:
-    return on.rows([_inside(example.text, signal.open, signal.close or signal.open) for example in on.examples])
-
-
-def _inside(text: str, opening: str, closing: str) -> list[bool]:
-    held, within = [], False
-    for symbol in text:
-        if within and symbol == closing:
-            within = False
-            held.append(False)
-        else:
-            held.append(within)
-            within = within or symbol == opening
-    return held
+    opens, closes = _is(signal.open, on), _is(signal.close or signal.open, on)
+    if signal.close in (None, signal.open):
+        within = opens.cumsum(0) % 2 == 1
+    else:  # the latest mark decides; a second opening one, or a closing one outside, changes nothing
+        step = np.arange(on.time)[:, None]
+        latest = (np.maximum.accumulate(np.where(mark, step, NOWHERE), axis=0) for mark in (opens, closes))
+        within = np.greater(*latest)
+    before = np.concatenate([np.zeros_like(within[:1]), within[:-1]])
+    return on.within(before & ~closes)
 
 
 @values.register
 def _(signal: words.depth, on: Sequences) -> np.ndarray:
-    changes = [[(s == signal.open) - (s == signal.close) for s in example.text] for example in on.examples]
-    return on.rows([list(accumulate(row)) for row in changes])
+    return on.within((_is(signal.open, on).astype(int) - _is(signal.close, on)).cumsum(0))
 
 
 @values.register

@@ -103,8 +103,8 @@ def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
 def per_sequence(
     values: Float[np.ndarray, "lane sequence"], used: Bool[np.ndarray, " sequence"], yes_no: bool = False
 ) -> Estimate:
-    """The mean of one value per sequence, over the sequences that are used."""
-    counted = np.broadcast_to(used, values.shape)
+    """The mean of one value per sequence, over the sequences that are used and have one."""
+    counted = used & np.isfinite(values)
     return Estimate(np.stack([np.where(counted, values, 0.0), counted.astype(float)], -1), ratio, yes_no)
 
 

@@ -11,20 +11,36 @@ from itertools import takewhile
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from neuronspec.engine.patching import Clean, Edits, compile_edits
+from neuronspec.engine.patching import Clean, Compiled, Sources, compile_edits
 from neuronspec.engine.picks import Lane, Sizes, UnitSet
-from neuronspec.engine.signals import Sequences
-from neuronspec.engine.tracing import Network, Rows, as_numpy, complete, generate, generated, trace
+from neuronspec.engine.signals import Sequences, code_points
+from neuronspec.engine.tracing import (
+    Choice,
+    Network,
+    Rows,
+    Sampled,
+    as_numpy,
+    complete,
+    generate,
+    generated,
+    greedy,
+    room,
+    texts,
+    trace,
+)
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.networks.cells import Place, State
+from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example, Generated
-from neuronspec.networks.training import encode
 
 SPARE = 10
 """A completion may run to twice what is due, and so many symbols more, before it is cut."""
+
+LARGEST = 2**26
+"""So many numbers at most are recorded at once while lanes run as one batch."""
 
 
 @dataclass
@@ -59,6 +75,7 @@ class Subject:
 
     Args:
         places: the layers and sites that claims ask for; all of them are recorded in one run.
+        temperature: at which it generates; 0 is greedy.
     """
 
     network: Network
@@ -66,6 +83,7 @@ class Subject:
     verification: Sequence[Example]
     places: Collection[Place]
     clock: Clock = field(default_factory=Clock)
+    temperature: float = 0.0
     picks: dict[Expression, UnitSet] = field(default_factory=dict)
     _clean: dict[str, Clean] = field(default_factory=dict)
     _own_words: Clean | None = None
@@ -87,87 +105,143 @@ class Subject:
         """Return the run over the verification prompts, each completed by the network itself."""
         if self._own_words is None:
             with self.clock.phase("trace"):
-                runs = complete(self.network, self.verification, self._longest)
-            texts = [r.prompt + r.came for r in runs]
-            said = [_said(e, text) for e, text in zip(self.verification, texts, strict=True)]
-            same = all(e.text == text for e, text in zip(self.verification, texts, strict=True))
+                came = complete(self.network, self.verification, self._limits, self._choice(1))
+            said = [_said(e, text) for e, text in zip(self.verification, came, strict=True)]
+            same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
             self._own_words = self.clean("verification") if same else self._read(said)
         return self._own_words
 
+    @cached_property
+    def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
+        """The run over the paired sequences, and which sequences have one; those without stand for themselves."""
+        exist = np.array([e.pair is not None for e in self.verification])
+        return self._read([e.pair or e for e in self.verification]), exist
+
     @property
-    def _longest(self) -> int:
-        return 2 * max(len(e.text) - e.prompt for e in self.verification) + SPARE
+    def _limits(self) -> list[int]:
+        """How long each text may become: a network that never stops says as much as is due."""
+        return limits(self.verification, self.network.ends)
+
+    def _choice(self, lanes: int) -> Choice:
+        if self.temperature == 0:
+            return greedy
+        sequence = torch.arange(len(self.verification)).repeat(lanes)
+        return Sampled(self.temperature, self.network.seed, sequence)
+
+    def _tokens(self, examples: Sequence[Example]) -> torch.Tensor:
+        return tokens_of([e.text for e in examples], self.network.vocabulary).to(self.network.device)
 
     def _read(self, examples: Sequence[Example]) -> Clean:
         with self.clock.phase("trace"):
-            values = trace(self.network, examples, self.places)
-            return Clean(Sequences(examples), {place: as_numpy(v) for place, v in values.items()})
+            on = Sequences(examples)
+            lengths = torch.from_numpy(on.lengths).to(self.network.device)
+            run = trace(self.network, self._tokens(examples), {*self.places, *self.network.states}, lengths=lengths)
+            return Clean(on, {place: as_numpy(v) for place, v in run.values.items()}, run.logits)
+
+    def _compiled(
+        self, under: Intervention, lanes: Sequence[Lane], clean: Clean, codes: np.ndarray | None = None
+    ) -> Compiled:
+        sources = Sources(clean, lambda: self.clean("discovery"), lambda: self._paired)
+        return compile_edits(under, lanes, sources, self.sizes, codes)
 
     def edited(
-        self, under: Intervention, lanes: Sequence[Lane]
-    ) -> tuple[dict[Place, Float[np.ndarray, "time row unit"]], Bool[np.ndarray, " batch"]]:
-        """Return the run over the verification sequences with an edit, lane after lane, and where it could be made."""
+        self, under: Intervention, lanes: Sequence[Lane], places: Collection[Place] = ()
+    ) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+        """Return the run over the verification sequences with an edit, lane after lane, and where it could be made.
+
+        As many lanes as memory allows run as one batch, and resume from the clean run at the first edited step.
+        """
         clean = self.clean("verification")
+        most = max(1, LARGEST // max(1, clean.logits.numel() + sum(clean.values[p].size for p in places)))
+        groups = [lanes[first : first + most] for first in range(0, len(lanes), most)]
+        used = self._compiled(under, lanes[:1], clean).used
+        return (run for group in groups for run in self._edited(under, group, clean, places)), used
+
+    def _edited(
+        self, under: Intervention, lanes: Sequence[Lane], clean: Clean, places: Collection[Place]
+    ) -> Iterator[Clean]:
         with self.clock.phase("intervene"):
-            edits, used = compile_edits(under, lanes, clean, self.sizes)
-            examples = [e for _ in lanes for e in clean.sequences.examples]
-            values = trace(self.network, examples, self.places, Edits(edits))
-            return {place: as_numpy(v) for place, v in values.items()}, used
+            compiled = self._compiled(under, lanes, clean)
+            start = compiled.start if self.network.causal else 0
+            if start is None or compiled.start is None:
+                yield from [clean] * len(lanes)
+                return
+            read = self._tokens(clean.sequences.examples)[start:].repeat(1, len(lanes))
+            lengths = torch.from_numpy(clean.sequences.lengths).to(read.device).repeat(len(lanes))
+            states = self._states_before(start, clean, len(lanes))
+            run = trace(self.network, read, places, _from(compiled.edits, start), states, lengths)
+        for lane in range(len(lanes)):
+            rows = slice(lane * clean.logits.shape[1], (lane + 1) * clean.logits.shape[1])
+            after = {place: as_numpy(v[:, rows]) for place, v in run.values.items()}
+            values = {place: np.concatenate([clean.values[place][:start], v]) for place, v in after.items()}
+            yield Clean(clean.sequences, values, torch.cat([clean.logits[:start], run.logits[:, rows]]))
+
+    def _states_before(self, start: int, clean: Clean, lanes: int) -> list[State] | None:
+        """The clean state of every layer before a step, once per lane."""
+        if start == 0:
+            return None
+        device = self.network.device
+        states: list[State] = [{} for _ in self.network.model.layers]
+        for layer, name in self.network.states:
+            before = torch.from_numpy(clean.values[layer, name][start - 1]).to(device)
+            states[layer][name] = before.repeat(lanes, 1)
+        return states
 
     def runs(self) -> list[Generated]:
         """Return what the network makes of the verification prompts."""
-        came = [e.text[e.prompt :] for e in self.own_words().sequences.examples]
-        return [
-            Generated(e.text[: e.prompt], e.text[e.prompt :], c) for e, c in zip(self.verification, came, strict=True)
-        ]
+        texts = [e.text for e in self.own_words().sequences.examples]
+        return [generated(e, text) for e, text in zip(self.verification, texts, strict=True)]
 
     def edited_runs(
         self, under: Intervention, lanes: Sequence[Lane]
     ) -> tuple[list[list[Generated]], Bool[np.ndarray, " batch"]]:
         """Return what it makes of them under an edit, a list per lane, and in which sequences the edit could be made.
 
-        All lanes run as one batch; each row resumes from the clean run at its first edited step. Where the edit
-        could not be made stands the clean run.
+        All lanes run as one batch, and resume from the clean run at the first edited step. Where the edit could not
+        be made stands the clean run.
         """
         clean = self.own_words()
         with self.clock.phase("intervene"):
-            edits, used = compile_edits(under, lanes, clean, self.sizes)
-            kept = np.tile(used, len(lanes))
-            start = torch.stack([edit.step for edit in edits]).min(0).values[torch.from_numpy(kept)]
-            batch = np.tile(np.arange(len(used)), len(lanes))[kept]
-            rows = self._resumed(clean, batch, start)
-            added = generate(self.network, rows, Edits([edit.rows(kept, start) for edit in edits]))
-            lane_of = np.repeat(np.arange(len(lanes)), len(used))[kept]
-            clean_runs = self.runs()
-            runs = [list(clean_runs) for _ in lanes]
-            for row, (lane, b) in enumerate(zip(lane_of.tolist(), batch.tolist(), strict=True)):
-                runs[lane][b] = self._generated(clean, b, int(rows.given[row]), added[row])
-            return runs, used
+            compiled = self._compiled(under, lanes, clean, code_points(self.network.vocabulary))
+            if compiled.start is None:
+                return [self.runs() for _ in lanes], compiled.used
+            rows = self._resumed(clean, compiled.start, len(lanes))
+            length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
+            came = texts(rows.tokens, length, self.network.vocabulary)
+        examples = list(self.verification) * len(lanes)
+        said = [generated(example, text) for example, text in zip(examples, came, strict=True)]
+        batch = len(self.verification)
+        return [said[first : first + batch] for first in range(0, len(said), batch)], compiled.used
 
-    def _resumed(self, clean: Clean, batch: np.ndarray, start: torch.Tensor) -> Rows:
-        """Rows that go on from the clean run, each at its own step."""
-        known, _ = encode(clean.sequences.examples, self.network.vocabulary)
-        prompts = torch.tensor([e.prompt for e in self.verification])[batch]
-        states = self._states_before(clean, batch, start)
-        return Rows(known.T[batch], torch.maximum(prompts, start + 1), start, prompts + self._longest, states)
+    def _resumed(self, clean: Clean, start: int, lanes: int) -> Rows:
+        """Rows that go on from the clean run at a step; those that had ended by then stay as they are."""
+        lengths = torch.from_numpy(clean.sequences.lengths)
+        prompts = torch.tensor([e.prompt for e in self.verification])
+        ended = lengths <= start
+        given = torch.where(ended, lengths, prompts.clamp(min=start + 1))
+        limit = torch.where(ended, lengths, torch.tensor(self._limits))
+        tokens = room(self._tokens(clean.sequences.examples), int(limit.max()))
+        on = self.network.device
+        return Rows(
+            tokens.repeat(1, lanes),
+            given.repeat(lanes).to(on),
+            limit.repeat(lanes).to(on),
+            start,
+            self._states_before(start, clean, lanes),
+        )
 
-    def _states_before(self, clean: Clean, batch: np.ndarray, start: torch.Tensor) -> list[State]:
-        """The clean state of every layer just before each row's start."""
-        before, states = start.numpy() - 1, []
-        for number, layer in enumerate(self.network.model.layers):
-            state = {}
-            for name, zeros in layer.start(len(batch)).items():
-                taken = torch.from_numpy(clean.values[number, name][np.maximum(before, 0), batch]).to(zeros.dtype)
-                state[name] = torch.where(torch.from_numpy(before >= 0).unsqueeze(1), taken, zeros)
-            states.append(state)
-        return states
 
-    def _generated(self, clean: Clean, b: int, given: int, added: Sequence[int]) -> Generated:
-        """What the clean run had said before it was edited, and what came then."""
-        example = self.verification[b]
-        kept = clean.sequences.examples[b].text[example.prompt : given]
-        run = generated(example, added, self.network.vocabulary)
-        return replace(run, came=kept + run.came)
+def _from(edit: Edit, start: int) -> Edit:
+    """``edit`` for a run that begins at a step of the text."""
+    return lambda layer, site, step, value: edit(layer, site, start + step, value)
+
+
+def limits(examples: Sequence[Example], ends: bool) -> list[int]:
+    """Return how long each text may become when a network completes it."""
+    if not ends:
+        return [len(e.text) for e in examples]
+    longest = 2 * max(len(e.text) - e.prompt for e in examples) + SPARE
+    return [e.prompt + longest for e in examples]
 
 
 def _said(example: Example, text: str) -> Example:
@@ -176,8 +250,3 @@ def _said(example: Example, text: str) -> Example:
     labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}
     events = {name: step for name, step in example.events.items() if step < agree}
     return replace(example, text=text, labels=labels, events=events)
-
-
-def state_places(layers: int, sites: Collection[str]) -> set[Place]:
-    """The states that a run resumes from."""
-    return {(layer, site) for layer in range(layers) for site in ("hidden", "cell") if site in sites}

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from neuronspec.errors import NetworkError
 from neuronspec.networks.cells import Edit, Place, State
-from neuronspec.networks.models import Model
+from neuronspec.networks.models import Model, tokens_of
 from neuronspec.networks.tasks import Example, Generated
-from neuronspec.networks.training import encode
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,15 @@ class Network:
 
     Args:
         name: the recipe, e.g. ``counting/lstm``.
-        vocabulary: its symbols, the end symbol last.
+        vocabulary: its symbols; a token is an index into it.
+        ends: whether the last symbol closes every sequence: it is predicted, never read.
     """
 
     name: str
     seed: int
     vocabulary: str
     model: Model
+    ends: bool = True
 
     @property
     def sizes(self) -> dict[Place, int]:
@@ -37,24 +39,60 @@ class Network:
         return {(n, site): size for n, layer in enumerate(self.model.layers) for site, size in layer.sites.items()}
 
     @property
+    def states(self) -> list[Place]:
+        """The states that a run resumes from."""
+        return [(number, name) for number, layer in enumerate(self.model.layers) for name in layer.start(1)]
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(iter(self.start(1)[0].values())).device
+
+    @property
+    def causal(self) -> bool:
+        """Whether no layer reads backwards."""
+        return all(layer.backwards is None for layer in self.model.layers)
+
+    @property
     def shown(self) -> str:
         return f"{self.name} seed {self.seed}"
+
+    def start(self, batch: int) -> list[State]:
+        """Return what the first step sees of the past, layer by layer."""
+        return [layer.start(batch) for layer in self.model.layers]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a network computed while it read.
+
+    Args:
+        logits: of the next symbol.
+        values: of the sites that were recorded.
+    """
+
+    logits: Float[Tensor, "time batch symbol"]
+    values: dict[Place, Float[Tensor, "time batch unit"]]
 
 
 @torch.no_grad()
 def trace(
-    network: Network, examples: Sequence[Example], places: Collection[Place], edit: Edit | None = None
-) -> dict[Place, Float[Tensor, "time batch unit"]]:
-    """Return the values of some sites while the network reads the examples.
+    network: Network,
+    read: Int[Tensor, "time batch"],
+    places: Collection[Place],
+    edit: Edit | None = None,
+    states: list[State] | None = None,
+    lengths: Int[Tensor, " batch"] | None = None,
+) -> Run:
+    """Run the network over some tokens and record some sites.
 
     Raises:
         NetworkError: a value is not finite; names network, site, layer and step.
     """
-    read, _ = encode(examples, network.vocabulary)
-    logits, _, recorded = network.model(read, edit=edit, record=places)
+    logits, _, values = network.model(read, states, edit, places, lengths)
     if not torch.isfinite(logits).all():
-        raise NetworkError(_first_nan(network, read) if edit is None else _driven_too_far(network))
-    return recorded
+        raise NetworkError(_first_nan(network, read, states) if edit is None else _driven_too_far(network))
+    return Run(logits, values)
 
 
 def _driven_too_far(network: Network) -> str:
@@ -62,9 +100,9 @@ def _driven_too_far(network: Network) -> str:
 
 
 @torch.no_grad()
-def _first_nan(network: Network, read: Tensor) -> str:
+def _first_nan(network: Network, read: Tensor, states: list[State] | None) -> str:
     everywhere = list(network.sizes)
-    _, _, recorded = network.model(read, record=everywhere)
+    _, _, recorded = network.model(read, states, record=everywhere)
     bad = [(int((~torch.isfinite(v)).flatten(1).any(1).int().argmax()), place) for place, v in recorded.items()
            if not torch.isfinite(v).all()]  # fmt: skip
     if not bad:
@@ -73,56 +111,92 @@ def _first_nan(network: Network, read: Tensor) -> str:
     return f"{network.shown}: {site} of layer {layer} is not finite (NaN or infinite) at step {step}"
 
 
+# Generation.
+
+
+Choice: TypeAlias = Callable[[Tensor, int], Tensor]
+"""Chooses the next token of each row from its logits ``[row symbol]``, for the step that the token will stand at."""
+
+
+def greedy(logits: Tensor, step: int) -> Tensor:
+    """Choose the most probable token."""
+    return logits.argmax(-1)
+
+
 @dataclass(frozen=True)
-class Rows:
-    """Runs to be continued by the network itself, side by side.
+class Sampled:
+    """Draws tokens; the random numbers depend on seed, sequence and step alone, so that runs can be paired.
 
     Args:
-        known: tokens that are given, ``[row time]``.
-        given: how many of them, per row; the network's own output follows.
-        start: the step at which each row starts.
-        limit: the length at which each row is cut, if it has not ended before.
-        states: the state of every layer before that step.
+        sequence: the sequence that each row is about: rows of one sequence share their numbers.
     """
 
-    known: Tensor
-    given: Tensor
-    start: Tensor
-    limit: Tensor
-    states: list[State]
+    temperature: float
+    seed: int
+    sequence: Int[Tensor, " row"]
+
+    def __call__(self, logits: Tensor, step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(1_000_003 * self.seed + step)
+        shape = (int(self.sequence.max()) + 1, logits.shape[-1])
+        waits = torch.empty(shape).exponential_(generator=generator)[self.sequence].to(logits.device)
+        return ((logits / self.temperature).softmax(-1) / waits).argmax(-1)  # the first of competing alarm clocks
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Runs that the network continues itself, side by side.
+
+    Args:
+        tokens: ``[time row]``, with room for all that will be read; those from ``given`` on are overwritten.
+        given: how many tokens of each row are given.
+        limit: the length at which each row is cut, if it has not ended before.
+        start: the step at which all rows resume.
+        states: the state of every layer before that step; its start where None.
+    """
+
+    tokens: Int[Tensor, "time row"]
+    given: Int[Tensor, " row"]
+    limit: Int[Tensor, " row"]
+    start: int = 0
+    states: list[State] | None = None
 
 
 @torch.no_grad()
-def generate(network: Network, rows: Rows, edit: Edit | None = None) -> list[list[int]]:
-    """Let the network go on greedily, and return the tokens it adds to each row, without the end symbol.
+def generate(
+    network: Network,
+    rows: Rows,
+    choose: Choice = greedy,
+    edit: Edit | None = None,
+    before: Callable[[int, Tensor], None] = lambda step, tokens: None,
+) -> Int[Tensor, " row"]:
+    """Let the network go on, write what it says into ``rows.tokens``, and return the length of each row.
 
-    Rows may start at different steps; ``edit`` is called with steps counted from each row's own start.
+    The end symbol is not written. Rows whose ``given`` is past their limit are not continued.
+
+    Args:
+        edit: called with the steps of the whole text.
+        before: told each step, and the tokens up to it, before the network reads them.
     """
-    end = len(network.vocabulary) - 1
-    added: list[list[int]] = [[] for _ in rows.given]
-    states, step, done = rows.states, rows.start, torch.zeros(len(rows.given), dtype=torch.bool)
-    token = _known(rows, step)
-    local = 0
-    while not done.all():
-        logits, states, _ = network.model(token.unsqueeze(0), states, _now(edit, local))
-        if not torch.isfinite(logits[0][~done]).all():
+    tokens, length = rows.tokens, rows.given.clone()
+    end = len(network.vocabulary) - 1 if network.ends else -1
+    going, states, step = length < rows.limit, rows.states, rows.start
+    while going.any():
+        before(step, tokens[: step + 1])
+        logits, states, _ = network.model(tokens[step : step + 1], states, _now(edit, step))
+        if not torch.isfinite(logits[0][going]).all():
             raise NetworkError(
                 f"{network.shown}: infinite or NaN while it generates" if edit is None else _driven_too_far(network)
             )
-        said, step = logits[0].argmax(-1), step + 1
-        free = step >= rows.given
-        done = done | (free & (said == end))
-        for row in torch.nonzero(free & ~done).flatten().tolist():
-            added[row].append(int(said[row]))
-        done = done | (free & (step + 1 >= rows.limit))
-        token, local = torch.where(free, said, _known(rows, step)), local + 1
-    return added
-
-
-def _known(rows: Rows, step: Tensor) -> Tensor:
-    """The given token of each row at a step (any, past the last)."""
-    last = rows.known.shape[1] - 1
-    return rows.known.gather(1, step.clamp(max=last).unsqueeze(1)).squeeze(1)
+        step += 1
+        free = going & (step >= rows.given)
+        if free.any():
+            said = choose(logits[0], step)
+            going = going & ~(free & (said == end))
+            written = free & going
+            tokens[step] = torch.where(written, said, tokens[step])
+            length += written
+            going = going & (length < rows.limit)
+    return length
 
 
 def _now(edit: Edit | None, step: int) -> Edit | None:
@@ -132,21 +206,30 @@ def _now(edit: Edit | None, step: int) -> Edit | None:
     return lambda layer, site, _, value: edit(layer, site, step, value)
 
 
-def complete(network: Network, examples: Sequence[Example], longest: int) -> list[Generated]:
-    """Return what the network makes of the examples' prompts, greedily."""
-    read, _ = encode(examples, network.vocabulary)
-    given = torch.tensor([example.prompt for example in examples])
-    states = [layer.start(len(examples)) for layer in network.model.layers]
-    added = generate(network, Rows(read.T, given, torch.zeros_like(given), given + longest, states))
-    return [generated(example, added[row], network.vocabulary) for row, example in enumerate(examples)]
+def complete(network: Network, examples: Sequence[Example], limit: Sequence[int], choose: Choice = greedy) -> list[str]:
+    """Return the texts that the network makes of the examples' prompts, prompt included."""
+    given, limits = torch.tensor([example.prompt for example in examples]), torch.tensor(limit)
+    tokens = room(tokens_of([example.text for example in examples], network.vocabulary), int(limits.max()))
+    length = generate(network, Rows(tokens, given, limits), choose)
+    return texts(tokens, length, network.vocabulary)
 
 
-def generated(example: Example, added: Sequence[int], vocabulary: str) -> Generated:
+def room(tokens: Int[Tensor, "time row"], time: int) -> Int[Tensor, "longer row"]:
+    """Return the tokens with room for ``time`` steps."""
+    return torch.cat([tokens, tokens.new_zeros(max(0, time - len(tokens)), tokens.shape[1])])
+
+
+def texts(tokens: Int[Tensor, "time row"], length: Int[Tensor, " row"], vocabulary: str) -> list[str]:
+    """Return tokens as texts."""
+    rows = zip(tokens.T.tolist(), length.tolist(), strict=True)
+    return ["".join(vocabulary[token] for token in row[:n]) for row, n in rows]
+
+
+def generated(example: Example, text: str) -> Generated:
     """Put a completion beside the one that was due."""
-    came = "".join(vocabulary[token] for token in added)
-    return Generated(example.text[: example.prompt], example.text[example.prompt :], came)
+    return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :])
 
 
 def as_numpy(values: Tensor) -> Float[np.ndarray, "time batch unit"]:
-    """Return values in double precision, in which sums are taken."""
-    return values.double().numpy()
+    """Return values as an array, on whatever device they are."""
+    return values.cpu().numpy()

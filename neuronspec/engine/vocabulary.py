@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from neuronspec.errors import SpecError, TaskError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Intervention, Together
 from neuronspec.language.measures import Behaviour, measured
-from neuronspec.language.signals import Moment, char, depth, inside, one_of
+from neuronspec.language.signals import char, depth, inside, one_of
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, Site, Unit
 from neuronspec.networks.tasks import Recipe, Task
@@ -22,8 +21,9 @@ EVALUATED = frozenset(
     char one_of regex inside depth count_of remaining position since upcoming steps_to label before after
     & | ~ + - >= <= equals first last start end event shifted
     site unit best all on others increments units| units& units- quantile
-    zero set_to add clamp delay patch together
-    correlation mean spread saturation size exact_match length measured
+    zero to_mean set_to add clamp keep_only freeze delay patch interchange together symbol
+    correlation mean spread saturation size measured
+    exact_match length count step_of emits probability cross_entropy perplexity
     measure- change shift moves share_of_seeds median_over_seeds claim
     """.split()
 )
@@ -57,8 +57,6 @@ def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[s
             yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
         elif isinstance(part, Behaviour) and part.network is not None:
             yield f"{part}: network= names another recipe, and the engine cannot compare two yet"
-        elif isinstance(part, Intervention) and not isinstance(part, Together):
-            yield from _edit_problems(part)
 
 
 def _may_occur(part: Expression, vocabulary: str) -> bool:
@@ -77,10 +75,3 @@ def _site_problems(site: Site, name: str, recipe: Recipe) -> Iterator[str]:
         yield f"{site}: {name} has {recipe.layers} layers: write {site}.layer(0) to {site}.layer({recipe.layers - 1})"
     if site.layer_number is not None and site.layer_number >= recipe.layers:
         yield f"{site}: {name} has layers 0 to {recipe.layers - 1}"
-
-
-def _edit_problems(edit: Expression) -> Iterator[str]:
-    at = getattr(edit, "at", None)
-    if not isinstance(at, Moment):
-        where = f"wherever {at} holds" if at is not None else "at every step"
-        yield f"{edit} edits {where}, and the engine edits at a moment only, as yet: add at=first(...)"

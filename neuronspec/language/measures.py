@@ -9,7 +9,7 @@ from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, enclosed, flag, number, part, text, word
 from neuronspec.language.interventions import Intervention, Together
-from neuronspec.language.signals import Moment, event, label
+from neuronspec.language.signals import Moment, char, event, label, one_of, symbol
 from neuronspec.language.units import Units
 
 
@@ -232,31 +232,43 @@ class count(Behaviour):
 
 @word
 class step_of(Behaviour):
-    """The step at which a token is first generated."""
+    """The step at which a token is first generated; a sequence in which it never is does not count."""
 
     what: Any = part("symbol", "signal")
+
+    def check(self) -> None:
+        super().check()
+        _want_token(self)
 
 
 @word
 class emits(Behaviour):
-    """Share of sequences in which a token is generated at a moment."""
+    """Share of sequences in which a token is generated at a moment of the text that is due."""
 
     what: Any = part("symbol", "signal")
     at: Moment | str = part("moment", kw_only=True)
 
+    def check(self) -> None:
+        super().check()
+        _want_token(self)
+
 
 @word
 class probability(Behaviour):
-    """Mean probability of a token at a moment."""
+    """Mean probability that the token at a moment is this one, given all before it."""
 
     what: Any = part("symbol", "signal")
     at: Moment | str = part("moment", kw_only=True)
     generates = False
 
+    def check(self) -> None:
+        super().check()
+        _want_token(self)
+
 
 @word
 class cross_entropy(Behaviour):
-    """Mean negative log probability of the next character, in nats, teacher-forced."""
+    """Mean negative log probability of what follows the prompt, in nats, each symbol given all before it."""
 
     generates = False
 
@@ -273,6 +285,12 @@ class measured(Measure):
     """A measure that the task registers under this name: one number per network."""
 
     name: str = text()
+
+
+def _want_token(measure: Any) -> None:
+    """Raise SpecError where what is looked for is no token."""
+    if not isinstance(measure.what, char | one_of | symbol):
+        raise SpecError(f"{measure}: expected a character, one_of(...) or a symbol, not {measure.what}")
 
 
 def refuse_foresight(measure: Expression, under: Intervention) -> None:

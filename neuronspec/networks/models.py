@@ -92,6 +92,13 @@ class LanguageModel(nn.Module):
         return self.read_out(hidden), after, recorded
 
 
+def tokens_of(texts: Sequence[str], vocabulary: str) -> Int[Tensor, "time batch"]:
+    """Return texts as tokens, 0 past the end of each."""
+    token = {symbol: index for index, symbol in enumerate(vocabulary)}
+    longest = max(len(text) for text in texts)
+    return torch.tensor([[token[s] for s in text] + [0] * (longest - len(text)) for text in texts]).T
+
+
 def stack(models: list[LanguageModel], into: LanguageModel) -> LanguageModel:
     """Copy the weights of single networks into one that holds them as replicates."""
     singles = [dict(model.named_parameters()) for model in models]

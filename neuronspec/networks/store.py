@@ -40,6 +40,7 @@ class Shelf:
     recipe: Recipe
     vocabulary: str
     corpus_hash: str
+    ends: bool = True
 
     @classmethod
     def of(cls, store: Path, name: str, task: Task, recipe: Recipe) -> Shelf:
@@ -49,7 +50,7 @@ class Shelf:
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         base = name.partition("@")[0].replace("/", "-")  # a recipe that is as large as its source is kept once
         folder = store / "networks" / f"{base}-{key}"
-        return cls(folder, name, recipe, task.vocabulary, corpus_hash)
+        return cls(folder, name, recipe, task.vocabulary, corpus_hash, task.ends)
 
     def weights_file(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}.safetensors"
@@ -162,7 +163,7 @@ def train_missing(
         missing = [seed for seed in block if shelf.load(seed) is None]
         if not set(missing) & set(seeds):
             return Homeless({})
-        trained = train_block(shelf.recipe, corpus, shelf.vocabulary, block, progress)
+        trained = train_block(shelf.recipe, corpus, shelf.vocabulary, block, progress, shelf.ends)
         return _keep(shelf, [network for network in trained if network.seed in missing])
 
 

@@ -37,6 +37,7 @@ class Example:
         events: steps by name.
         symbols: values of the whole sequence by name.
         labels: values per step by name.
+        pair: the sequence whose values an interchange writes into this one.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Example:
     events: Mapping[str, int] = field(default_factory=dict)
     symbols: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    pair: Example | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ class Task:
             verification draw from streams of their own.
         size: how many examples of a sample are drawn for discovery, and for verification.
         corpus_size: how many are drawn to train on.
-        end: symbol that closes every sequence; it is predicted, never read.
+        end: symbol that closes every sequence; it is predicted, never read. None where nothing does (a text cut
+            into pieces): then a network that goes on with a prompt says as many symbols as are due.
+        temperature: at which a network goes on with a prompt; 0 takes the most probable symbol.
         competence: the claim a network must meet to count as one that has learnt the task.
         measures: measures of the task's own, by name.
     """
@@ -156,7 +160,8 @@ class Task:
     sample: Callable[[random.Random], Example] | None = None
     size: int = 200
     corpus_size: int = 2000
-    end: str = "$"
+    end: str | None = "$"
+    temperature: float = 0.0
     measures: Mapping[str, TaskMeasure] = field(default_factory=dict)
     name: str = ""
 
@@ -168,7 +173,7 @@ class Task:
             raise TaskError("Task: give either examples= (a census) or sample= (a function that draws one)")
         if self.examples is not None and not self.examples:
             raise TaskError("Task(examples=[]): expected at least one example")
-        if len(self.end) != 1 or self.end in self.alphabet:
+        if self.end is not None and (len(self.end) != 1 or self.end in self.alphabet):
             raise TaskError(f"Task(end={self.end!r}): expected one symbol that is not in alphabet={self.alphabet!r}")
         if len(set(self.alphabet)) < len(self.alphabet) or not self.alphabet:
             raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
@@ -176,9 +181,13 @@ class Task:
             raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
 
     def _check_parts(self) -> None:
-        for name, kind in (("alphabet", str), ("end", str), ("recipes", Mapping), ("measures", Mapping)):
+        for name, kind in (("alphabet", str), ("recipes", Mapping), ("measures", Mapping)):
             if not isinstance(getattr(self, name), kind):
                 raise TaskError(f"Task({name}={getattr(self, name)!r}): expected a {kind.__name__}")
+        if not isinstance(self.end, str | None):
+            raise TaskError(f"Task(end={self.end!r}): expected one symbol, or None")
+        if not isinstance(self.temperature, int | float) or not 0 <= self.temperature < inf:
+            raise TaskError(f"Task(temperature={self.temperature!r}): expected a finite number of at least 0")
         for name in ("size", "corpus_size"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise TaskError(f"Task({name}={getattr(self, name)!r}): expected a whole number above 0")
@@ -192,7 +201,12 @@ class Task:
     @property
     def vocabulary(self) -> str:
         """All symbols, the end symbol last; a token is an index into it."""
-        return self.alphabet + self.end
+        return self.alphabet + (self.end or "")
+
+    @property
+    def ends(self) -> bool:
+        """Whether a symbol closes every sequence."""
+        return self.end is not None
 
     @property
     def census(self) -> bool:
@@ -236,6 +250,8 @@ class Task:
         for name, values in example.labels.items():
             if len(values) != len(example.text):
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
+        if example.pair is not None:
+            self.check(example.pair)
 
     def measured_on(self, name: str) -> tuple[Example, ...]:
         """Return the examples of a measure of the task's own."""
@@ -247,7 +263,7 @@ class Task:
     def corpus_hash(self) -> str:
         """Return 16 hex digits that stand for what networks are trained on."""
         texts = [example.text for example in self.draw("corpus")]
-        told = json.dumps([self.vocabulary, texts], ensure_ascii=True)
+        told = json.dumps([self.vocabulary, texts] + [[]] * (not self.ends), ensure_ascii=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def recipe(self, name: str) -> Recipe:

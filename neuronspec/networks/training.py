@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks.models import LanguageModel, stack, unstack
+from neuronspec.networks.models import LanguageModel, stack, tokens_of, unstack
 from neuronspec.networks.tasks import Example, Recipe
 
 TRAINING = 1
@@ -61,20 +61,22 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def encode(examples: Sequence[Example], vocabulary: str) -> tuple[Int[Tensor, "time batch"], Int[Tensor, "time batch"]]:
+def encode(
+    examples: Sequence[Example], vocabulary: str, ends: bool = True
+) -> tuple[Int[Tensor, "time batch"], Int[Tensor, "time batch"]]:
     """Return the tokens that are read and those that are to be predicted.
 
     Past its end a sequence reads token 0 and is to predict nothing (``IGNORED``).
+
+    Args:
+        ends: whether the last symbol of the vocabulary is to be predicted at the end of each sequence.
     """
-    token = {symbol: index for index, symbol in enumerate(vocabulary)}
-    longest = max(len(example.text) for example in examples)
-    read = torch.zeros(longest, len(examples), dtype=torch.long)
-    due = torch.full((longest, len(examples)), IGNORED)
-    for column, example in enumerate(examples):
-        row = torch.tensor([token[symbol] for symbol in example.text])
-        read[: len(row), column] = row
-        due[: len(row), column] = torch.cat([row[1:], torch.tensor([len(vocabulary) - 1])])
-    return read, due
+    read = tokens_of([example.text for example in examples], vocabulary)
+    lengths = torch.tensor([len(example.text) for example in examples])
+    step = torch.arange(len(read)).unsqueeze(1)
+    nothing = torch.full_like(read, IGNORED)
+    due = torch.where(step + 1 < lengths, torch.cat([read[1:], nothing[:1]]), nothing)
+    return read, torch.where(step + 1 == lengths, len(vocabulary) - 1, due) if ends else due
 
 
 @one_thread()
@@ -84,12 +86,14 @@ def train_block(
     vocabulary: str,
     seeds: Sequence[int],
     progress: Callable[[int], None] = lambda step: None,
+    ends: bool = True,
 ) -> list[Trained]:
     """Train the networks of some seeds as one batched network.
 
     Args:
         corpus: the sequences to learn.
         progress: told the number of steps done.
+        ends: whether the last symbol closes every sequence.
 
     Returns:
         one ``Trained`` per seed, in their order.
@@ -97,7 +101,7 @@ def train_block(
     singles = [untrained(recipe, len(vocabulary), seed) for seed in seeds]
     model = stack(singles, LanguageModel(recipe, len(vocabulary), replicates=len(seeds)))
     optimiser, schedule = _optimiser(recipe, model)
-    batches = _batches(recipe, *encode(corpus, vocabulary), seeds)
+    batches = _batches(recipe, *encode(corpus, vocabulary, ends), seeds)
     curve: list[tuple[int, list[float]]] = []
     for step in range(recipe.steps):
         losses = _losses(model, *next(batches))

@@ -8,11 +8,12 @@ import torch
 from planted import RECIPE, STRINGS, network, subject
 
 import neuronspec as ns
-from neuronspec.engine.patching import Clean, compile_edits
+from neuronspec.engine.patching import Sources, compile_edits
 from neuronspec.engine.picks import UnitSet
 from neuronspec.engine.signals import Sequences
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network
+from neuronspec.errors import Undecidable
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.tasks import Example
 
@@ -52,7 +53,7 @@ def by_hand(net, example, n, edit, unit, clean):
         def hook(layer, site, _, value, step=step):
             if (site, step) == ("cell", at):
                 value = value.clone()
-                value[0, unit] = edit(clean, float(value[0, unit]), n - 1)
+                value[0, unit] = float(edit(clean, float(value[0, unit]), n - 1))
             return value
 
         with torch.no_grad():
@@ -115,9 +116,9 @@ def test_an_edit_that_writes_what_is_there_changes_nothing():
 
 def test_teacher_forced_edits_equal_a_hand_written_hook():
     examined = subject()
-    values, used = examined.edited(ns.zero(UNIT, at="X"), LANES)
+    runs, used = examined.edited(ns.zero(UNIT, at="X"), LANES, [(0, "cell")])
     assert used.all()
-    cell = values[0, "cell"].reshape(21, 2, 10, 6)
+    cell = np.stack([run.values[0, "cell"] for run in runs], axis=1)
     clean = examined.clean("verification").values[0, "cell"]
     for n in range(1, 11):
         assert cell[n, 0, n - 1, 2] == 0
@@ -127,13 +128,14 @@ def test_teacher_forced_edits_equal_a_hand_written_hook():
 
 
 def test_a_quantile_is_each_units_own_in_its_direction():
-    clean = Clean(Sequences(STRINGS), subject().clean("verification").values)
+    clean = subject().clean("verification")
     seen = clean.values[0, "cell"]
     for b in (0, 1):
         steps = [seen[t, n, 2 - 2 * b] for n, e in enumerate(STRINGS) for t in range(len(e.text)) if e.text[t] == "a"]
         lane = {FLIPPED: one(2 - 2 * b, -1)}
         level = ns.set_to(FLIPPED, ns.quantile(0.9, where=ns.char("a")), at="X")
-        (edit,), _ = compile_edits(level, [lane], clean, subject().sizes)
+        sources = Sources(clean, lambda: clean, lambda: (clean, np.ones(len(STRINGS), dtype=bool)))
+        (edit,) = compile_edits(level, [lane], sources, subject().sizes, None).edits.edits
         assert edit.value[0, 2 - 2 * b].item() == pytest.approx(np.quantile(steps, 0.1), abs=1e-6)
 
 
@@ -152,7 +154,7 @@ def test_weights_and_random_state_are_left_alone():
     state = torch.get_rng_state()
     examined = Subject(net, STRINGS, STRINGS, subject().places)
     examined.edited_runs(ns.zero(UNIT, at="X"), LANES)
-    examined.edited(ns.zero(UNIT, at="X"), LANES)
+    list(examined.edited(ns.zero(UNIT, at="X"), LANES)[0])
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[name], p) for name, p in net.model.named_parameters())
     assert not net.model._forward_hooks
@@ -175,3 +177,109 @@ def test_a_deep_network_resumes_every_layer():
     (same,), used = examined.edited_runs(under, [{}])
     assert used.any()
     assert [r.came for r in same] == [r.came for r in examined.runs()]
+
+
+def every_step_by_hand(net, example, change):
+    """Feed one string through the model step by step; ``change(step, text, value, memory)`` writes into the cell."""
+    text, states, memory = list(example.text[: example.prompt]), None, {}
+    step = 0
+    while len(text) < example.prompt + 30:
+        token = torch.tensor([["aXb$".index(text[step])]])
+
+        def hook(layer, site, _, value, step=step):
+            if site == "cell":
+                value = value.clone()
+                change(step, "".join(text[: step + 1]), value[0], memory)
+            return value
+
+        with torch.no_grad():
+            logits, states, _ = net.model(token, states, hook)
+        step += 1
+        if step == len(text):
+            said = "aXb$"[int(logits.argmax())]
+            if said == "$":
+                break
+            text.append(said)
+    return "".join(text[example.prompt :])
+
+
+def at_x(change):
+    return lambda step, text, value, memory: change(value, memory) if text.endswith("X") else None
+
+
+def freeze(step, text, value, memory):
+    if text.endswith("X"):
+        memory["held"] = float(value[2])
+    if "held" in memory:
+        value[2] = memory["held"]
+
+
+MEAN = subject().clean("discovery").values[0, "cell"][np.isfinite(Sequences(STRINGS).steps)][:, 2].mean()
+
+STANDING = {
+    "zero, every step": (ns.zero(UNIT), lambda step, text, value, memory: value[2:3].zero_()),
+    "add, every step": (ns.add(UNIT, 0.01), lambda step, text, value, memory: value[2:3].add_(0.01)),
+    "clamp, every step": (ns.clamp(UNIT, high=0.2), lambda step, text, value, memory: value[2:3].clamp_(max=0.2)),
+    "clamp, wherever": (
+        ns.clamp(UNIT, high=0.2, at=ns.char("a") | "X"),
+        lambda step, text, value, memory: value[2:3].clamp_(max=0.2) if text[-1] in "aX" else None,
+    ),
+    "add, wherever the network says b": (
+        ns.add(UNIT, 0.02, at=ns.char("b") & (ns.count_of("b") <= 3)),
+        lambda step, text, value, memory: value[2:3].add_(0.02) if text[-1] == "b" and text.count("b") <= 3 else None,
+    ),
+    "keep_only": (ns.keep_only(OTHER, at="X"), at_x(lambda value, memory: value[:4].zero_())),
+    "to_mean": (ns.to_mean(UNIT, at="X"), at_x(lambda value, memory: value[2:3].fill_(float(MEAN)))),
+    "freeze": (ns.freeze(UNIT, at="X"), freeze),
+}
+
+
+@pytest.mark.parametrize("case", STANDING)
+def test_edits_that_stand_equal_a_run_by_hand(case):
+    under, change = STANDING[case]
+    examined = subject()
+    (lane, _), used = examined.edited_runs(under, LANES)
+    assert used.all()
+    assert [run.came for run in lane] == [every_step_by_hand(examined.network, e, change) for e in STRINGS]
+    assert [run.came for run in lane] != [run.came for run in examined.runs()]
+
+
+def test_interchange_takes_the_value_of_the_pair():
+    """Each string is paired with the one before it: its counter then owes one b less."""
+    paired = tuple(dataclasses.replace(e, pair=STRINGS[i - 1] if i else None) for i, e in enumerate(STRINGS))
+    examined = subject(paired)
+    (lane, other), used = examined.edited_runs(ns.interchange(UNIT, at="X"), LANES)
+    assert used.tolist() == [False] + [True] * 9
+    assert [run.came.count("b") for run in lane] == [1, *range(1, 10)]
+    assert all(run.exact for run in other)
+
+
+def test_an_edit_by_signal_is_decided_by_the_edited_text():
+    """With the counter held at one b owed, the network says b's for ever, and the edit goes on."""
+    examined = subject()
+    (lane, _), _ = examined.edited_runs(ns.set_to(UNIT, 0.05, at=ns.char("b") | "X"), LANES)
+    assert {len(run.came) for run in lane} == {30}
+
+
+def test_sampled_runs_share_their_random_numbers():
+    warm = subject()
+    warm.temperature = 200.0
+    (same, also), _ = warm.edited_runs(ns.add(UNIT, 0.0, at="X"), LANES)
+    assert [r.came for r in same] == [r.came for r in also] == [r.came for r in warm.runs()]
+    assert [r.came for r in warm.runs()] != [r.came for r in subject().runs()]
+    (moved, _), _ = warm.edited_runs(ns.add(UNIT, 0.5, at=ns.first("X") + 3), LANES)
+    for before, after in zip(warm.runs(), moved, strict=True):
+        assert after.came[:3] == before.came[:3]
+
+
+def test_lanes_that_do_not_fit_into_memory_run_in_groups(monkeypatch):
+    under, place = ns.delay(UNIT, 1, at=AT), (0, "cell")
+    together = [run.values[place] for run in subject().edited(under, LANES, [place])[0]]
+    monkeypatch.setattr("neuronspec.engine.subject.LARGEST", 1)
+    for run, other in zip(subject().edited(under, LANES, [place])[0], together, strict=True):
+        np.testing.assert_allclose(run.values[place], other, atol=1e-6)
+
+
+def test_a_clamp_whose_quantiles_cross_is_undecidable():
+    with pytest.raises(Undecidable, match="low lies above high for some of the units"):
+        subject().edited_runs(ns.clamp(UNIT, low=ns.quantile(0.9), high=ns.quantile(0.1)), LANES)
