@@ -1,8 +1,11 @@
 """Specs for neurons: state what you believe about the units of a recurrent network, and verify it.
 
-This module holds the words of the language. It loads neither torch nor numpy: pytest imports it in every
-environment it is installed in.
+This module holds the words of the language, and ``wrap`` for a network of your own. It loads neither torch nor numpy
+(``wrap`` does, when it is first named): pytest imports it in every environment it is installed in.
 """
+
+import importlib as _importlib
+import typing as _typing
 
 from neuronspec.language.claims import refuted, side_effect, unspecific
 from neuronspec.language.interventions import (
@@ -86,6 +89,13 @@ from neuronspec.language.units import (
     reset_gate,
     update_gate,
 )
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name == "wrap":
+        return _importlib.import_module("neuronspec.notebook").wrap
+    raise AttributeError(f"module 'neuronspec' has no attribute {name!r}")
+
 
 __all__ = [
     "Spec",

@@ -194,8 +194,8 @@ def list_(paths: tuple[str, ...], keyword: str | None, verbose: bool, networks: 
     project = _project(paths, None)
     if networks:
         for name in project.task_files():
-            for recipe, facts in project.task(name).recipes.items():
-                click.echo(f"{name}/{recipe}\t{facts.kind}, {facts.layers} x {facts.units} units, {facts.steps} steps")
+            for recipe_name, recipe in project.task(name).recipes.items():
+                click.echo(f"{name}/{recipe_name}\t{recipe.shown}")
         return
     questions = named(project, paths)
     for question in matching(questions, keyword) if keyword else questions:
@@ -216,7 +216,7 @@ def train(networks: tuple[str, ...], seeds: str | None, jobs: int | None, store:
     project = _project((), store)
     chosen = read_seeds(seeds) if seeds else (0,)
     for name in networks:
-        runner.task_and_recipe(project, name)
+        runner.trainable(project, name)
     with terminal.Live(terminal.console(stderr=True)) as watcher:
         for name in networks:
             began = time.perf_counter()
@@ -224,6 +224,62 @@ def train(networks: tuple[str, ...], seeds: str | None, jobs: int | None, store:
             stored = [file for file in found.values() if isinstance(file, Path)]
             where = stored[0].parent if stored else "nowhere"
             click.echo(f"{name}: {len(stored)} networks in {where} ({time.perf_counter() - began:.1f} s)")
+
+
+@main.command()
+@click.argument("network")
+@click.option("--text", required=True, metavar="TEXT", help="What it is to read; - for standard input.")
+@click.option("--site", metavar="SITE", help="cell, hidden or a gate [default: cell, where there is one].")
+@click.option("--layer", type=click.IntRange(0), default=0, help="Counted from 0.")
+@click.option(
+    "--unit", "units", type=click.IntRange(0), multiple=True, help="One or more [default: the 4 that vary most]."
+)
+@click.option("--gates", is_flag=True, help="Show the gates of the units beside them.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Which network of a recipe.")
+@click.option(
+    "--out",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Draw a .png or .svg: a heat map over the characters, and the values under it.",
+)
+@click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Store of networks [.neuronspec].")
+@reported
+def trace(
+    network: str,
+    text: str,
+    site: str | None,
+    layer: int,
+    units: tuple[int, ...],
+    gates: bool,
+    seed: int,
+    files: tuple[Path, ...],
+    store: Path | None,
+) -> None:
+    """Show what units of a network do while it reads a text.
+
+    In a terminal the text is coloured by the value of each unit; through a pipe come columns of numbers. For example:
+
+    neuronspec trace counting/lstm --text aaaXbbb --unit 3 --gates --out counter.png
+    """
+    from neuronspec import picture, runner, show, terminal
+
+    text = sys.stdin.read() if text == "-" else text
+    for file in files:
+        check_target(file, "the picture")
+        picture.check_suffix(file)
+    with terminal.Live(terminal.console(stderr=True)) as watcher:
+        read = runner.network(_project((), store), network, seed, watcher)
+    shown = show.series(read, text, site, layer, units, gates)
+    if sys.stdout.isatty():
+        for one in shown:
+            click.echo(f"{one.name}, {one.low:.3g} to {one.high:.3g}\n{picture.coloured(text, one)}\n")
+    else:
+        click.echo(picture.table(text, shown))
+    for file in files:
+        picture.draw(text, shown, file, title=read.shown)
+        click.echo(f"wrote {file}", err=True)
 
 
 @main.command()

@@ -11,6 +11,7 @@ from neuronspec.engine.vocabulary import check
 from neuronspec.errors import NeuronspecError, ProjectError, SpecError
 from neuronspec.language.claims import Claim
 from neuronspec.language.spec import MOST_SEEDS, Spec
+from neuronspec.networks.tasks import checkpoint
 from neuronspec.project import Project
 
 
@@ -124,7 +125,10 @@ def _questions(project: Project, file: Path, name: str, spec: Spec) -> Iterator[
     try:
         task_name, _, recipe_name = spec.recipe.partition("/")
         task = project.task(task_name)
-        check(spec, task, task.recipe(recipe_name))
+        recipe = task.recipe(recipe_name)
+        if isinstance(recipe, checkpoint):
+            spec = replace(spec, seeds=recipe.seeds(spec.seeds))
+        check(spec, task, recipe)
     except NeuronspecError as error:
         raise type(error)(f"{spec_id}: {error}") from error
     ids: set[str] = set()

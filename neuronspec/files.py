@@ -9,15 +9,15 @@ from pathlib import Path
 from neuronspec.errors import ProjectError
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, what: str = "the run") -> None:
     """Raise ProjectError, before any work is done, where a file could not be written."""
     folder = path.resolve().parent
     if path.is_dir() or not str(path).strip("."):
-        raise ProjectError(f"cannot write the run to {path}: it is a folder")
+        raise ProjectError(f"cannot write {what} to {path}: it is a folder")
     if folder.exists() and not os.access(folder, os.W_OK):
-        raise ProjectError(f"cannot write the run to {path}: {folder} is not writable")
+        raise ProjectError(f"cannot write {what} to {path}: {folder} is not writable")
     if any(parent.exists() and not parent.is_dir() for parent in folder.parents) or folder.is_file():
-        raise ProjectError(f"cannot write the run to {path}: {folder} is not a folder")
+        raise ProjectError(f"cannot write {what} to {path}: {folder} is not a folder")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -63,7 +63,7 @@ def claim_json(result: Result) -> dict[str, Any]:
         "interval": [plain(end) for end in result.settled.interval],
         "bound": {"low": claim.low, "high": claim.high},
         "controls": _controls(result),
-        "replicates": [_replicate(seed, outcome) for seed, outcome in result.outcomes.items()],
+        "replicates": [_replicate(seed, outcome, result) for seed, outcome in result.outcomes.items()],
         "seconds": {phase: round(result.seconds.get(phase, 0.0), 4) for phase in PHASES},
     }
 
@@ -80,7 +80,7 @@ def _controls(result: Result) -> dict[str, Any]:
     return {name: {"value": plain(value), "note": notes.get(name, "")} for name, value in result.controls.items()}
 
 
-def _replicate(seed: int, outcome: Outcome) -> dict[str, Any]:
+def _replicate(seed: int, outcome: Outcome, result: Result) -> dict[str, Any]:
     return {
         "seed": seed,
         "units": {name: list(units) for name, units in outcome.units.items()},
@@ -89,6 +89,7 @@ def _replicate(seed: int, outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.verdict,
         "reason": outcome.reason,
         "controls": {name: _control(control) for name, control in outcome.controls.items()},
+        "parity": {check: plain(apart) for check, apart in result.parity.get(seed, {}).items()},
     }
 
 

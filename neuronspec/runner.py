@@ -17,14 +17,18 @@ from dataclasses import dataclass, field, replace
 from joblib import Parallel, delayed
 
 from neuronspec.collection import Question
-from neuronspec.engine.examine import Examined, Request, examine, own_measures
+from neuronspec.engine.examine import Examined, Given, Request, examine, own_measures
 from neuronspec.engine.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.engine.statistics import Outcome, against_bound
+from neuronspec.engine.tracing import Network, trained
+from neuronspec.engine.vocabulary import check_places
+from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import measured, share_of_seeds
+from neuronspec.networks.checkpoints import load, untrained_twin, vocabulary_of
 from neuronspec.networks.store import Shelf
 from neuronspec.networks.supply import Weights, obtain
-from neuronspec.networks.tasks import Recipe, Task
+from neuronspec.networks.tasks import Recipe, Task, checkpoint
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
 
@@ -40,12 +44,14 @@ class Result:
         settled: the verdict over seeds.
         outcomes: what each network said, by seed.
         seconds: by phase; work that claims share is in equal parts with those that share it.
+        parity: how far each network is from the one it was made from, by check, by seed.
     """
 
     question: Question
     settled: Settled
     outcomes: Mapping[int, Outcome]
     seconds: Mapping[str, float]
+    parity: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def answers(self) -> list[Outcome]:
@@ -87,11 +93,37 @@ def verify(
     for name in dict.fromkeys(question.recipe for question in questions):
         group = [question for question in questions if question.recipe == name]
         began = time.perf_counter()
-        networks = provide(project, name, sorted({s for q in group for s in q.seeds}), jobs, watcher)
+        networks = _networks(project, name, group, jobs, watcher)
         training = (time.perf_counter() - began) / len(group)
         for question, evidence in _examined(project, name, group, networks, jobs, watcher):
             settled = settle(question.claim, list(evidence.outcomes.values()), question.spec.replication)
-            yield Result(question, settled, evidence.outcomes, _seconds(evidence, training))
+            yield Result(question, settled, evidence.outcomes, _seconds(evidence, training), evidence.parity)
+
+
+def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network:
+    """Return one network by name; a recipe's is trained first where it is not stored."""
+    task, recipe = task_and_recipe(project, name)
+    if isinstance(recipe, checkpoint):
+        return given(project, name, [seed])[seed].network
+    weights = provide(project, name, [seed], 1, watcher)[seed]
+    return trained(name, seed, recipe, task.vocabulary, task.ends, weights)
+
+
+def _networks(
+    project: Project, name: str, questions: Sequence[Question], jobs: int, watcher: Watcher
+) -> Mapping[int, Weights] | Mapping[int, Given]:
+    """Return the networks that some questions are about, by seed."""
+    seeds = sorted({seed for question in questions for seed in question.seeds})
+    if not isinstance(task_and_recipe(project, name)[1], checkpoint):
+        return provide(project, name, seeds, jobs, watcher)
+    networks = given(project, name, seeds)
+    sizes = networks[seeds[0]].network.sizes
+    for question in questions:  # what a checkpoint has was not known when its specs were collected
+        try:
+            check_places(question.spec, sizes)
+        except SpecError as error:
+            raise SpecError(f"{question.spec_id}: {error}") from error
+    return networks
 
 
 def cores() -> int:
@@ -99,17 +131,38 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def task_and_recipe(project: Project, name: str) -> tuple[Task, Recipe]:
+def task_and_recipe(project: Project, name: str) -> tuple[Task, Recipe | checkpoint]:
     """Return what ``"counting/lstm"`` names."""
     task_name, _, recipe_name = name.partition("/")
     task = project.task(task_name)
     return task, task.recipe(recipe_name)
 
 
+def trainable(project: Project, name: str) -> tuple[Task, Recipe]:
+    """Return what ``"counting/lstm"`` names, or raise TaskError where it names a checkpoint."""
+    task, recipe = task_and_recipe(project, name)
+    if isinstance(recipe, checkpoint):
+        raise TaskError(f"{name} is a checkpoint, {recipe.file}: there is nothing to train")
+    return task, recipe
+
+
 def provide(project: Project, name: str, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, Weights]:
     """Return the networks of a recipe by seed, after training those that are not stored."""
-    task, recipe = task_and_recipe(project, name)
+    task, recipe = trainable(project, name)
     return obtain(Shelf.of(project.store, name, task, recipe), task, seeds, jobs, watcher)
+
+
+def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Given]:
+    """Return the networks of a checkpoint by seed."""
+    task, recipe = task_and_recipe(project, name)
+    assert isinstance(recipe, checkpoint)
+    vocabulary, found = vocabulary_of(recipe, task, name), {}
+    for seed in seeds:
+        model = load(recipe, project.root, name, seed, len(vocabulary))
+        network = Network(name, seed, vocabulary, model, task.ends)
+        twin = untrained_twin(recipe, model, name, seed, len(vocabulary))
+        found[seed] = Given(network, replace(network, model=twin) if twin else None)
+    return found
 
 
 @dataclass
@@ -118,9 +171,11 @@ class Evidence:
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    parity: dict[int, Mapping[str, float]] = field(default_factory=dict)
 
-    def take(self, seed: int, outcome: Outcome, seconds: Mapping[str, float]) -> None:
-        self.outcomes[seed] = outcome
+    def take(self, said: Examined, outcome: Outcome, seconds: Mapping[str, float]) -> None:
+        self.outcomes[said.seed] = outcome
+        self.parity[said.seed] = said.parity
         for phase, spent in seconds.items():
             self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
 
@@ -129,7 +184,7 @@ def _examined(
     project: Project,
     name: str,
     questions: Sequence[Question],
-    networks: Mapping[int, Weights],
+    networks: Mapping[int, Weights] | Mapping[int, Given],
     jobs: int,
     watcher: Watcher,
 ) -> list[tuple[Question, Evidence]]:
@@ -138,7 +193,7 @@ def _examined(
     asked = {seed: [q for q in questions if seed in q.seeds] for seed in networks}
     common = Request(
         name=name,
-        recipe=recipe,
+        recipe=recipe if isinstance(recipe, Recipe) else None,
         vocabulary=task.vocabulary,
         discovery=task.draw("discovery"),
         verification=task.draw("verification"),
@@ -147,29 +202,36 @@ def _examined(
         temperature=task.temperature,
         competence=task.competence,
     )
-    requests = [_request(common, task, seed, networks[seed], asked[seed]) for seed in networks]
+    requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]
     evidence = {question.id: Evidence() for question in questions}
     for done, said in enumerate(_each_examined(requests, jobs), start=1):
         for question, outcome, seconds in zip(asked[said.seed], said.outcomes, said.seconds, strict=True):
             finished = _finished(of_one_network(question.claim), outcome, said, task)
-            evidence[question.id].take(said.seed, finished, seconds)
+            evidence[question.id].take(said, finished, seconds)
         watcher.examined(name, done, len(requests))
     return [(question, evidence[question.id]) for question in questions]
 
 
 def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]:
-    """Examine networks: the first here, the others on all cores if that saves more than starting processes costs."""
+    """Examine networks: the first here, the others on all cores if that saves more than starting processes costs.
+
+    Networks that are given stay here: a user's module may hold what no process can hand to another.
+    """
     began = time.perf_counter()
     yield examine(requests[0])
     left = (time.perf_counter() - began) * (len(requests) - 1)
-    parallel = Parallel(n_jobs=jobs if left > START_UP else 1, return_as="generator")
+    alone = left <= START_UP or requests[0].given is not None
+    parallel = Parallel(n_jobs=1 if alone else jobs, return_as="generator")
     yield from parallel(delayed(examine)(request) for request in requests[1:])
 
 
-def _request(common: Request, task: Task, seed: int, weights: Weights, questions: Sequence[Question]) -> Request:
+def _request(
+    common: Request, task: Task, seed: int, network: Weights | Given, questions: Sequence[Question]
+) -> Request:
     claims = [question.claim for question in questions]
     measured_on = {measure: task.measured_on(measure) for measure in own_measures(claims)}
-    return replace(common, seed=seed, weights=weights, claims=claims, measured_on=measured_on)
+    request = replace(common, seed=seed, claims=claims, measured_on=measured_on)
+    return replace(request, given=network) if isinstance(network, Given) else replace(request, weights=network)
 
 
 def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Outcome:

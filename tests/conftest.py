@@ -4,8 +4,10 @@ import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-NETWORKS = "cells in_place recurrent models weights training store supply".split()
-CHECKED = ["engine", *(f"networks.{module}" for module in NETWORKS)]
+NETWORKS = """
+    cells in_place recurrent models training store supply weights untouched by_hand parts wrap parity checkpoints
+""".split()
+CHECKED = ["engine", "notebook", "show", *(f"networks.{module}" for module in NETWORKS)]
 install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 
 torch.set_num_threads(1)  # two workers with two threads each would wait for one another

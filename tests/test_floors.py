@@ -12,12 +12,14 @@ FLOORS = """
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.spec language
     __init__
-    networks.tasks networks networks.cells networks.in_place networks.recurrent networks.models
-    networks.training networks.store networks.supply
-    testing
+    networks.tasks networks networks.cells networks.in_place networks.recurrent networks.models networks.training
+    networks.store networks.supply
+    networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
+    networks.checkpoints
+    testing picture
     engine engine.vocabulary engine.statistics engine.replicates engine.signals engine.tracing engine.picks
     engine.patching engine.subject engine.evaluate engine.examine
-    project collection runner ledger terminal cli __main__ pytest_plugin
+    notebook project collection runner ledger show terminal cli __main__ pytest_plugin
 """.split()
 
 

@@ -13,32 +13,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file
 
 from neuronspec.engine.evaluate import View, estimate, scores
 from neuronspec.engine.picks import DRAWS, Lane, Sizes, bases, layer_of, pick, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
 from neuronspec.engine.subject import Clock, Subject, limits
-from neuronspec.engine.tracing import Network, complete, generated
+from neuronspec.engine.tracing import Network, check_parity, complete, generated, trained
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import measured, size
 from neuronspec.language.units import On, Picked, Site, Unit, Units
 from neuronspec.networks.cells import Place
-from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
 from neuronspec.networks.training import one_thread, untrained
 
 
 @dataclass(frozen=True)
+class Given:
+    """A network that somebody else has trained, and the same before training, where that can be had."""
+
+    network: Network
+    twin: Network | None
+
+
+@dataclass(frozen=True)
 class Request:
-    """What a worker needs to examine one network."""
+    """What a worker needs to examine one network: a recipe and weights, or a network that is given."""
 
     name: str
-    recipe: Recipe
+    recipe: Recipe | None
     vocabulary: str
     discovery: Sequence[Example]
     verification: Sequence[Example]
@@ -48,6 +54,7 @@ class Request:
     competence: Claim
     seed: int = 0
     weights: Weights = field(default_factory=dict)
+    given: Given | None = None
     claims: Sequence[Claim] = ()
     measured_on: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     """The examples of each of the task's own measures that a claim asks for."""
@@ -60,6 +67,7 @@ class Examined:
     Args:
         outcomes: one per claim.
         generated: what the network made of the examples of each of the task's own measures.
+        parity: the largest difference that each check of the network found.
         seconds: by phase, one per claim; work that claims share is in equal parts with those that share it.
     """
 
@@ -68,6 +76,7 @@ class Examined:
     outcomes: Sequence[Outcome]
     generated: Mapping[str, Sequence[Generated]]
     seconds: Sequence[Mapping[str, float]]
+    parity: Mapping[str, float]
 
 
 def examine(request: Request) -> Examined:
@@ -94,28 +103,33 @@ class _Examination:
         self.request = request
         self.clock = Clock()
         self.competence = np.nan
-        model = LanguageModel(request.recipe, len(request.vocabulary))
-        weights = load_file(request.weights) if isinstance(request.weights, Path) else request.weights
-        model.load_state_dict(dict(weights))
-        self.subject = self._subject(model)
+        self.subject = self._subject(request.given.network if request.given else self._trained())
+
+    def _trained(self) -> Network:
+        request = self.request
+        assert request.recipe is not None, "a network is given, or made by a recipe"
+        return trained(request.name, request.seed, request.recipe, request.vocabulary, request.ends, request.weights)
 
     @cached_property
-    def twin(self) -> Subject:
-        """The same network before training."""
+    def twin(self) -> Subject | None:
+        """The same network before training, where that can be had."""
         request = self.request
-        return self._subject(untrained(request.recipe, len(request.vocabulary), request.seed))
+        if request.recipe is None:
+            return self._subject(request.given.twin) if request.given and request.given.twin else None
+        model = untrained(request.recipe, len(request.vocabulary), request.seed).requires_grad_(False)
+        return self._subject(replace(self.subject.network, model=model))
 
-    def _subject(self, model: LanguageModel) -> Subject:
+    def _subject(self, network: Network) -> Subject:
         request = self.request
-        network = Network(request.name, request.seed, request.vocabulary, model, request.ends)
         asked = places(request.claims, network.sizes)
         return Subject(network, request.discovery, request.verification, asked, self.clock, request.temperature)
 
     def run(self) -> Examined:
-        trouble = ""
+        trouble, parity = "", {}
         with self.clock.phase("trace"):
             try:
                 self.subject.clean("verification")
+                parity = check_parity(self.subject.network)
                 self.competence = float(estimate(self.request.competence.measure, View(self.subject, [{}])).values[0])
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
@@ -130,7 +144,7 @@ class _Examination:
                 outcomes.append(said)
             phases = {*shared, *self.clock.seconds}
             seconds.append({p: shared.get(p, 0.0) + self.clock.seconds.get(p, 0.0) for p in phases})
-        return Examined(self.request.seed, learnt, outcomes, generated, seconds)
+        return Examined(self.request.seed, learnt, outcomes, generated, seconds, parity)
 
     def _complete(self, examples: Sequence[Example]) -> list[Generated]:
         network = self.subject.network
@@ -140,9 +154,10 @@ class _Examination:
     def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
         measure = claim.measure
         about_units = any(isinstance(e, Units) for e in claim.walk())
-        missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in self.request.recipe.sites]
+        sites = {site for _, site in self.subject.sizes}
+        missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in sites]
         if missing:
-            return Outcome("not applicable", reason=f"a network of kind {self.request.recipe.kind} has no {missing[0]}")
+            return Outcome("not applicable", reason=f"{self.request.name} has no {missing[0]}")
         if about_units and not learnt:
             return Outcome("unlearnt", reason=f"does not meet {self.request.competence}: {self.competence:.3g}")
         if isinstance(measure, measured):
@@ -194,6 +209,8 @@ class _Examination:
         return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
 
     def _twin(self, measure: Expression, ours: Estimate, census: bool) -> Control:
+        if self.twin is None:
+            return Control(note="no twin: its build gives the trained weights")
         try:
             lane = self._pick(self.twin, measure)
             if any(not lane[base].indices for base in _bases_beyond_size(measure)):

@@ -25,6 +25,7 @@ from neuronspec.language.expression import Expression
 from neuronspec.language.signals import Moment
 from neuronspec.language.units import quantile
 from neuronspec.networks.cells import Place
+from neuronspec.networks.tasks import Example
 
 # Runs that values are taken from.
 
@@ -40,17 +41,25 @@ class Clean:
 
 @dataclass(frozen=True)
 class Sources:
-    """What an edit may take its values from.
+    """What is edited, and what an edit may take its values from; a run is made when it is first needed.
 
     Args:
-        clean: the run that is edited.
+        examples: the sequences that are edited.
+        clean: the run over them.
         discovery: the run that means are taken over.
         paired: the run over the paired sequences, and which sequences have one.
+        like: a number of the type and on the device that the network computes with.
     """
 
-    clean: Clean
+    examples: Sequence[Example]
+    clean: Callable[[], Clean]
     discovery: Callable[[], Clean]
     paired: Callable[[], tuple[Clean, Bool[np.ndarray, " batch"]]]
+    like: Tensor
+
+    @property
+    def batch(self) -> int:
+        return len(self.examples)
 
 
 # When.
@@ -85,14 +94,15 @@ class Live:
     """Wherever a signal holds in what the network has generated so far."""
 
     signal: Expression
-    sequences: Sequences
+    examples: Sequence[Example]
     codes: Int[np.ndarray, " symbol"]
     now: Tensor | None = None
+    fired: bool = False
 
     def read(self, tokens: Int[Tensor, "time row"]) -> None:
         """Decide the step that the last of these tokens is read at."""
-        text = Sequences(self.sequences.examples, self.codes[tokens.cpu().numpy()])
-        self.now = torch.from_numpy(holds(self.signal, text)[-1]).to(tokens.device)
+        now = holds(self.signal, Sequences(self.examples, self.codes[tokens.cpu().numpy()]))[-1]
+        self.now, self.fired = torch.from_numpy(now).to(tokens.device), self.fired or bool(now.any())
 
     def __call__(self, step: int) -> Tensor | None:
         return self.now
@@ -168,6 +178,11 @@ class Edits:
                     value = edit(step, value)
         return value
 
+    @property
+    def idle(self) -> bool:
+        """Whether the run went by without any edit: each waited for a signal that never held."""
+        return all(isinstance(edit.when, Live) and not edit.when.fired for edit in self.edits)
+
     def before(self, step: int, tokens: Tensor) -> None:
         """Let edits that depend on what is generated see it."""
         for edit in self.edits:
@@ -204,46 +219,49 @@ def compile_edits(
         codes: for a run that generates, the code point of each token: signals then are those of the edited text.
     """
     parts = intervention.edits if isinstance(intervention, words.Together) else (intervention,)
-    made = [_made(part, sources) for part in parts]
-    used = np.logical_and.reduce([_possible(part, where) for part, where in zip(parts, made, strict=True)])
+    made = [_made(part, sources, codes is not None) for part in parts]
+    used = np.logical_and.reduce([_possible(p, m, sources.batch) for p, m in zip(parts, made, strict=True)])
     if not used.any():
         return Compiled(Edits([]), used, None)
-    compiled = [
-        _compile(part, lanes, sources, sizes, where & used, codes) for part, where in zip(parts, made, strict=True)
-    ]
-    first = [int((where & used).any(1).argmax()) for where in made if (where & used).any()]
+    made = [None if m is None else m & used for m in made]
+    compiled = [_compile(p, lanes, sources, sizes, m, codes) for p, m in zip(parts, made, strict=True)]
+    first = [0 if m is None else int(m.any(1).argmax()) for m in made if m is None or m.any()]
     return Compiled(Edits(compiled), used, min(first))
 
 
-def _made(edit: words.Intervention, sources: Sources) -> Bool[np.ndarray, "time batch"]:
-    """The steps of the clean run at which an edit is made."""
-    on, at = sources.clean.sequences, edit.at  # type: ignore[attr-defined]
+def _made(edit: words.Intervention, sources: Sources, generates: bool) -> Bool[np.ndarray, "time batch"] | None:
+    """The steps of the clean run at which an edit is made; None where that run does not decide it."""
+    at = edit.at  # type: ignore[attr-defined]
     if not isinstance(at, Moment):
-        return holds(at, on)
+        return None if at is None or generates else holds(at, sources.clean().sequences)
+    on = sources.clean().sequences
     step = moments(at, on)
     possible = (step != NOWHERE) & (_source(edit, step, sources)[1] != NOWHERE)
     return possible & (np.arange(on.time)[:, None] == step)
 
 
-def _possible(edit: words.Intervention, made: np.ndarray) -> Bool[np.ndarray, " batch"]:
+def _possible(edit: words.Intervention, made: np.ndarray | None, batch: int) -> Bool[np.ndarray, " batch"]:
     """The sequences an edit can be done to: all of them where it waits for a signal that holds in any."""
+    if made is None:
+        return np.ones(batch, dtype=bool)
     if isinstance(edit.at, Moment):  # type: ignore[attr-defined]
         return np.any(made, axis=0)
-    return np.full(made.shape[1], made.any())
+    return np.full(batch, made.any())
 
 
 def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple[Clean, np.ndarray]:
     """The run and the step in it that values are taken from; the edited step itself where none are."""
-    on = sources.clean.sequences
+    clean = sources.clean()
+    on = clean.sequences
     if isinstance(edit, words.patch):
-        return sources.clean, moments(edit.source, on)
+        return clean, moments(edit.source, on)
     if isinstance(edit, words.delay):
         source = at - edit.steps
-        return sources.clean, np.where((at != NOWHERE) & (source >= 0) & (source < on.lengths), source, NOWHERE)
+        return clean, np.where((at != NOWHERE) & (source >= 0) & (source < on.lengths), source, NOWHERE)
     if isinstance(edit, words.interchange):
         paired, exist = sources.paired()
         return paired, np.where(exist, moments(edit.at, paired.sequences), NOWHERE)
-    return sources.clean, at
+    return clean, at
 
 
 def _compile(
@@ -251,26 +269,25 @@ def _compile(
     lanes: Sequence[Lane],
     sources: Sources,
     sizes: Sizes,
-    made: Bool[np.ndarray, "time batch"],
+    made: Bool[np.ndarray, "time batch"] | None,
     codes: np.ndarray | None,
 ) -> RowEdit | Freeze:
     sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]  # type: ignore[attr-defined]
-    place, device = sets[0].place, sources.clean.logits.device
+    place = sets[0].place
     when = _when(edit, made, len(lanes), sources, codes)
-    shape = (len(lanes), made.shape[1], sizes[place])
+    shape = (len(lanes), sources.batch, sizes[place])
     if isinstance(edit, words.freeze):
         chosen = np.zeros(shape, dtype=bool)
         for lane, units_of_lane in enumerate(sets):
             chosen[lane][:, list(units_of_lane.indices)] = True
-        return Freeze(place, when, torch.from_numpy(chosen.reshape(-1, shape[-1])).to(device))
-    taken = _taken(edit, place, made, sources)
+        return Freeze(place, when, torch.from_numpy(chosen.reshape(-1, shape[-1])).to(sources.like.device))
+    taken = _taken(edit, place, made, sources, shape[-1])
     arrays: dict[str, np.ndarray] = {}
     for lane, chosen_units in enumerate(sets):
         index = list(chosen_units.indices)
         for name, numbers in effect(edit, chosen_units, taken[:, index], sources).items():
             arrays.setdefault(name, np.full(shape, NOTHING[name]))[lane][:, index] = numbers
-    dtype = sources.clean.logits.dtype
-    tensors = {n: torch.from_numpy(a.reshape(-1, shape[-1])).to(device, dtype) for n, a in arrays.items()}
+    tensors = {n: torch.from_numpy(a.reshape(-1, shape[-1])).to(sources.like) for n, a in arrays.items()}
     return RowEdit(place, when, **tensors)
 
 
@@ -285,22 +302,25 @@ def _edited(edit: words.Intervention, chosen: UnitSet, sizes: Sizes) -> UnitSet:
     return chosen.holding([i for i in range(sizes[chosen.place]) if i not in chosen.indices])
 
 
-def _when(edit: words.Intervention, made: np.ndarray, lanes: int, sources: Sources, codes: np.ndarray | None) -> When:
-    device, at = sources.clean.logits.device, edit.at  # type: ignore[attr-defined]
-    if at is None:
-        return Always(torch.ones(lanes * made.shape[1], dtype=torch.bool, device=device))
-    if codes is not None and not isinstance(at, Moment):
-        return Live(at, Sequences(list(sources.clean.sequences.examples) * lanes), codes)
-    return Known(torch.from_numpy(np.tile(made, (1, lanes))).to(device))
+def _when(
+    edit: words.Intervention, made: np.ndarray | None, lanes: int, sources: Sources, codes: np.ndarray | None
+) -> When:
+    at, device = edit.at, sources.like.device  # type: ignore[attr-defined]
+    if made is not None:
+        return Known(torch.from_numpy(np.tile(made, (1, lanes))).to(device))
+    if at is not None and codes is not None:
+        return Live(at, list(sources.examples) * lanes, codes)
+    return Always(torch.ones(lanes * sources.batch, dtype=torch.bool, device=device))
 
 
-def _taken(edit: words.Intervention, place: Place, made: np.ndarray, sources: Sources) -> np.ndarray:
-    """The values of a site at the step that an edit takes them from, ``[batch unit]``."""
-    batch = np.arange(made.shape[1])
-    if not isinstance(edit.at, Moment):  # type: ignore[attr-defined]
-        return np.zeros((len(batch), sources.clean.values[place].shape[-1]))
+def _taken(
+    edit: words.Intervention, place: Place, made: np.ndarray | None, sources: Sources, size: int
+) -> Float[np.ndarray, "batch unit"]:
+    """The values of a site at the step that an edit takes them from."""
+    if made is None or not isinstance(edit, words.delay | words.patch | words.interchange):
+        return np.zeros((sources.batch, size))
     run, source = _source(edit, made.argmax(0), sources)
-    return run.values[place][np.maximum(source, 0), batch]
+    return run.values[place][np.maximum(source, 0), np.arange(sources.batch)].astype(float)
 
 
 Numbers = dict[str, np.ndarray | float]
@@ -331,7 +351,7 @@ def _(edit: words.to_mean, chosen: UnitSet, taken: np.ndarray, sources: Sources)
 
 @effect.register
 def _(edit: words.set_to, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
-    return {"value": _level(edit.value, chosen, sources.clean)}
+    return {"value": _level(edit.value, chosen, sources)}
 
 
 @effect.register
@@ -342,8 +362,8 @@ def _(edit: words.add, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> 
 @effect.register
 def _(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     signs = np.array(chosen.signs)
-    low = -math.inf * signs if edit.low is None else _level(edit.low, chosen, sources.clean)
-    high = math.inf * signs if edit.high is None else _level(edit.high, chosen, sources.clean)
+    low = -math.inf * signs if edit.low is None else _level(edit.low, chosen, sources)
+    high = math.inf * signs if edit.high is None else _level(edit.high, chosen, sources)
     if np.any(low * signs > high * signs):
         raise Undecidable(f"{edit}: low lies above high for some of the units")
     return {"low": np.where(signs > 0, low, high), "high": np.where(signs > 0, high, low)}
@@ -356,11 +376,12 @@ def _(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Num
     return {"value": taken}
 
 
-def _level(level: object, chosen: UnitSet, clean: Clean) -> np.ndarray:
+def _level(level: object, chosen: UnitSet, sources: Sources) -> np.ndarray:
     """A value, or the quantile of each unit's own clean values, in the direction of its sign."""
     signs = np.array(chosen.signs)
     if not isinstance(level, quantile):
         return np.asarray(level) * signs
+    clean = sources.clean()
     where = holds(level.where, clean.sequences)
     if not where.any():
         raise Undecidable(f"{level} is a quantile of nothing: {level.where} never holds in the clean run")

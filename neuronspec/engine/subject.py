@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,8 +30,9 @@ from neuronspec.engine.tracing import (
     texts,
     trace,
 )
+from neuronspec.errors import NetworkError
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Intervention
+from neuronspec.language.interventions import Intervention, freeze
 from neuronspec.networks.cells import Edit, Place, State
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example, Generated
@@ -76,6 +77,8 @@ class Subject:
     Args:
         places: the layers and sites that claims ask for; all of them are recorded in one run.
         temperature: at which it generates; 0 is greedy.
+        length: how many symbols it says after each prompt; None goes by what is due.
+        inputs: what the sequences are read as, ``[time batch ...]``, where they are no texts.
     """
 
     network: Network
@@ -84,6 +87,8 @@ class Subject:
     places: Collection[Place]
     clock: Clock = field(default_factory=Clock)
     temperature: float = 0.0
+    length: int | None = None
+    inputs: torch.Tensor | None = None
     picks: dict[Expression, UnitSet] = field(default_factory=dict)
     _clean: dict[str, Clean] = field(default_factory=dict)
     _own_words: Clean | None = None
@@ -104,12 +109,17 @@ class Subject:
     def own_words(self) -> Clean:
         """Return the run over the verification prompts, each completed by the network itself."""
         if self._own_words is None:
-            with self.clock.phase("trace"):
-                came = complete(self.network, self.verification, self._limits, self._choice(1))
+            came = self.own_texts
             said = [_said(e, text) for e, text in zip(self.verification, came, strict=True)]
             same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
             self._own_words = self.clean("verification") if same else self._read(said)
         return self._own_words
+
+    @cached_property
+    def own_texts(self) -> list[str]:
+        """What the network makes of the verification prompts, prompt included."""
+        with self.clock.phase("trace"):
+            return complete(self.network, self.verification, self._limits, self._choice(1))
 
     @cached_property
     def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
@@ -120,6 +130,8 @@ class Subject:
     @property
     def _limits(self) -> list[int]:
         """How long each text may become: a network that never stops says as much as is due."""
+        if self.length is not None:
+            return [e.prompt + self.length for e in self.verification]
         return limits(self.verification, self.network.ends)
 
     def _choice(self, lanes: int) -> Choice:
@@ -129,6 +141,8 @@ class Subject:
         return Sampled(self.temperature, self.network.seed, sequence)
 
     def _tokens(self, examples: Sequence[Example]) -> torch.Tensor:
+        if self.inputs is not None:
+            return self.inputs
         return tokens_of([e.text for e in examples], self.network.vocabulary).to(self.network.device)
 
     def _read(self, examples: Sequence[Example]) -> Clean:
@@ -139,9 +153,16 @@ class Subject:
             return Clean(on, {place: as_numpy(v) for place, v in run.values.items()}, run.logits)
 
     def _compiled(
-        self, under: Intervention, lanes: Sequence[Lane], clean: Clean, codes: np.ndarray | None = None
+        self,
+        under: Intervention,
+        lanes: Sequence[Lane],
+        clean: Callable[[], Clean],
+        codes: np.ndarray | None = None,
     ) -> Compiled:
-        sources = Sources(clean, lambda: self.clean("discovery"), lambda: self._paired)
+        if not self.network.causal and any(isinstance(part, freeze) for part in under.walk()):
+            raise NetworkError(f"{under}: {self.network.name} reads backwards too, where no step comes from then on")
+        like = next(iter(self.network.start(1)[0].values()))
+        sources = Sources(self.verification, clean, lambda: self.clean("discovery"), lambda: self._paired, like)
         return compile_edits(under, lanes, sources, self.sizes, codes)
 
     def edited(
@@ -154,14 +175,14 @@ class Subject:
         clean = self.clean("verification")
         most = max(1, LARGEST // max(1, clean.logits.numel() + sum(clean.values[p].size for p in places)))
         groups = [lanes[first : first + most] for first in range(0, len(lanes), most)]
-        used = self._compiled(under, lanes[:1], clean).used
+        used = self._compiled(under, lanes[:1], lambda: clean).used
         return (run for group in groups for run in self._edited(under, group, clean, places)), used
 
     def _edited(
         self, under: Intervention, lanes: Sequence[Lane], clean: Clean, places: Collection[Place]
     ) -> Iterator[Clean]:
         with self.clock.phase("intervene"):
-            compiled = self._compiled(under, lanes, clean)
+            compiled = self._compiled(under, lanes, lambda: clean)
             start = compiled.start if self.network.causal else 0
             if start is None or compiled.start is None:
                 yield from [clean] * len(lanes)
@@ -189,8 +210,7 @@ class Subject:
 
     def runs(self) -> list[Generated]:
         """Return what the network makes of the verification prompts."""
-        texts = [e.text for e in self.own_words().sequences.examples]
-        return [generated(e, text) for e, text in zip(self.verification, texts, strict=True)]
+        return [generated(e, text) for e, text in zip(self.verification, self.own_texts, strict=True)]
 
     def edited_runs(
         self, under: Intervention, lanes: Sequence[Lane]
@@ -200,21 +220,28 @@ class Subject:
         All lanes run as one batch, and resume from the clean run at the first edited step. Where the edit could not
         be made stands the clean run.
         """
-        clean = self.own_words()
         with self.clock.phase("intervene"):
-            compiled = self._compiled(under, lanes, clean, code_points(self.network.vocabulary))
+            compiled = self._compiled(under, lanes, self.own_words, code_points(self.network.vocabulary))
             if compiled.start is None:
                 return [self.runs() for _ in lanes], compiled.used
-            rows = self._resumed(clean, compiled.start, len(lanes))
+            rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
             length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
             came = texts(rows.tokens, length, self.network.vocabulary)
         examples = list(self.verification) * len(lanes)
         said = [generated(example, text) for example, text in zip(examples, came, strict=True)]
         batch = len(self.verification)
-        return [said[first : first + batch] for first in range(0, len(said), batch)], compiled.used
+        used = compiled.used & (not compiled.edits.idle)
+        return [said[first : first + batch] for first in range(0, len(said), batch)], used
 
-    def _resumed(self, clean: Clean, start: int, lanes: int) -> Rows:
+    def _fresh(self, lanes: int) -> Rows:
+        """Rows that begin with the prompts."""
+        given, limit = torch.tensor([e.prompt for e in self.verification]), torch.tensor(self._limits)
+        tokens, on = room(self._tokens(self.verification), int(limit.max())), self.network.device
+        return Rows(tokens.repeat(1, lanes), given.repeat(lanes).to(on), limit.repeat(lanes).to(on))
+
+    def _resumed(self, start: int, lanes: int) -> Rows:
         """Rows that go on from the clean run at a step; those that had ended by then stay as they are."""
+        clean = self.own_words()
         lengths = torch.from_numpy(clean.sequences.lengths)
         prompts = torch.tensor([e.prompt for e in self.verification])
         ended = lengths <= start

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
+from safetensors.torch import load_file
 from torch import Tensor
 
 from neuronspec.errors import NetworkError
+from neuronspec.networks import parity
 from neuronspec.networks.cells import Edit, Place, State
-from neuronspec.networks.models import Model, tokens_of
-from neuronspec.networks.tasks import Example, Generated
+from neuronspec.networks.models import LanguageModel, Model, tokens_of
+from neuronspec.networks.supply import Weights
+from neuronspec.networks.tasks import Example, Generated, Recipe
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,13 @@ class Network:
         return [layer.start(batch) for layer in self.model.layers]
 
 
+def trained(name: str, seed: int, recipe: Recipe, vocabulary: str, ends: bool, weights: Weights) -> Network:
+    """Return the network of a recipe that has these weights."""
+    model = LanguageModel(recipe, len(vocabulary))
+    model.load_state_dict(dict(load_file(weights) if isinstance(weights, Path) else weights))
+    return Network(name, seed, vocabulary, model.requires_grad_(False), ends)
+
+
 @dataclass(frozen=True)
 class Run:
     """What a network computed while it read.
@@ -78,7 +89,7 @@ class Run:
 @torch.no_grad()
 def trace(
     network: Network,
-    read: Int[Tensor, "time batch"],
+    read: Shaped[Tensor, "time batch *features"],
     places: Collection[Place],
     edit: Edit | None = None,
     states: list[State] | None = None,
@@ -109,6 +120,18 @@ def _first_nan(network: Network, read: Tensor, states: list[State] | None) -> st
         return f"{network.shown}: the read-out is not finite, though all states are; its weights are broken"
     step, (layer, site) = min(bad, key=lambda b: (b[0], everywhere.index(b[1])))
     return f"{network.shown}: {site} of layer {layer} is not finite (NaN or infinite) at step {step}"
+
+
+def check_parity(network: Network) -> dict[str, float]:
+    """Return how far the network is from the one it was made from, by check.
+
+    Raises:
+        NetworkError: too far for a verdict; names network, check, step, layer and site.
+    """
+    try:
+        return parity.check(network.model, *parity.sample(network.model))
+    except NetworkError as error:
+        raise NetworkError(f"{network.shown}: {error}") from error
 
 
 # Generation.

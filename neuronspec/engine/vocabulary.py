@@ -5,7 +5,7 @@ Loads no torch: collecting specs stays cheap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from neuronspec.errors import SpecError, TaskError, did_you_mean
 from neuronspec.language.claims import Claim
@@ -14,7 +14,7 @@ from neuronspec.language.measures import Behaviour, measured
 from neuronspec.language.signals import char, depth, inside, one_of
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, Site, Unit
-from neuronspec.networks.tasks import Recipe, Task
+from neuronspec.networks.tasks import Recipe, Task, checkpoint
 
 EVALUATED = frozenset(
     """
@@ -29,31 +29,40 @@ EVALUATED = frozenset(
 )
 
 
-def check(spec: Spec, task: Task, recipe: Recipe) -> None:
-    """Raise SpecError, naming the sentence, for a claim that cannot be evaluated or does not fit the recipe."""
+Sizes = Mapping[tuple[int, str], int]
+
+
+def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
+    """Raise SpecError, naming the sentence, for a claim that cannot be evaluated or does not fit the recipe.
+
+    What a checkpoint has is known once it is built: ``check_places`` is for then.
+    """
     competence = task.competence
     if not isinstance(competence.measure, Behaviour) or competence.expected != "supported":
         raise TaskError(f"task {task.name}: competence={competence}: expected a plain claim about behaviour")
-    for problem in _problems(competence, spec.recipe, task, recipe):
+    for problem in _problems(competence, task):
         raise TaskError(f"task {task.name}: competence: {problem}")
     for sentence, claim in spec.claims:
-        for problem in _problems(claim, spec.recipe, task, recipe):
+        for problem in _problems(claim, task):
+            raise SpecError(f"claims[{sentence!r}]: {problem}")
+    if isinstance(recipe, Recipe):
+        check_places(spec, recipe.sizes)
+
+
+def check_places(spec: Spec, sizes: Sizes) -> None:
+    """Raise SpecError, naming the sentence, for a layer or unit that the networks of a spec do not have."""
+    for sentence, claim in spec.claims:
+        for problem in place_problems(claim, spec.recipe, sizes):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
 
 
-def _problems(claim: Claim, name: str, task: Task, recipe: Recipe) -> Iterator[str]:
+def _problems(claim: Claim, task: Task) -> Iterator[str]:
     for part in claim.walk():
         if part.word.replace(" ", "") not in EVALUATED:
             yield f"{part.word} is a word of the language, but the engine cannot evaluate it yet"
         if not _may_occur(part, task.vocabulary):
             yield f"{part}: not in the alphabet of {task.name}, {task.alphabet!r}"
-        if isinstance(part, Site):
-            yield from _site_problems(part, name, recipe)
-        elif (isinstance(part, Unit) and part.index >= recipe.units) or (
-            isinstance(part, Best) and part.n > recipe.units
-        ):
-            yield f"{part}: {name} has {recipe.units} units per layer, 0 to {recipe.units - 1}"
-        elif isinstance(part, measured) and part.name not in task.measures:
+        if isinstance(part, measured) and part.name not in task.measures:
             yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
         elif isinstance(part, Behaviour) and part.network is not None:
             yield f"{part}: network= names another recipe, and the engine cannot compare two yet"
@@ -68,10 +77,24 @@ def _may_occur(part: Expression, vocabulary: str) -> bool:
     return not isinstance(part, char) or part.symbol in vocabulary
 
 
-def _site_problems(site: Site, name: str, recipe: Recipe) -> Iterator[str]:
+def place_problems(claim: Expression, name: str, sizes: Sizes) -> Iterator[str]:
+    """What is wrong with sites, layers and units; a site that no layer has makes a claim not applicable, not wrong."""
+    layers = 1 + max(layer for layer, _ in sizes)
+    for part in claim.walk():
+        if isinstance(part, Site):
+            yield from _site_problems(part, name, layers)
+        elif isinstance(part, Unit | Best):
+            site = part.site
+            units = sizes.get((site.layer_number or 0, site.name))
+            wanted = part.index + 1 if isinstance(part, Unit) else part.n
+            if units is not None and wanted > units:
+                yield f"{part}: {name} has {units} units per layer, 0 to {units - 1}"
+
+
+def _site_problems(site: Site, name: str, layers: int) -> Iterator[str]:
     if site.part is not None:
         yield f"{site}: {name} has no {site.part}"
-    if site.layer_number is None and recipe.layers > 1:
-        yield f"{site}: {name} has {recipe.layers} layers: write {site}.layer(0) to {site}.layer({recipe.layers - 1})"
-    if site.layer_number is not None and site.layer_number >= recipe.layers:
-        yield f"{site}: {name} has layers 0 to {recipe.layers - 1}"
+    if site.layer_number is None and layers > 1:
+        yield f"{site}: {name} has {layers} layers: write {site}.layer(0) to {site}.layer({layers - 1})"
+    if site.layer_number is not None and site.layer_number >= layers:
+        yield f"{site}: {name} has layers 0 to {layers - 1}"

@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
+from os import PathLike
+from typing import Any
 
 from neuronspec.errors import TaskError, did_you_mean
 from neuronspec.language.claims import Claim
@@ -126,11 +128,63 @@ class Recipe:
         """The sites that a network of this kind has."""
         return KINDS[self.kind]
 
+    @property
+    def sizes(self) -> dict[tuple[int, str], int]:
+        """How many units each site of each layer has."""
+        return {(layer, site): self.units for layer in range(self.layers) for site in self.sites}
+
     def facts(self) -> dict[str, object]:
         """What decides the weights, as JSON data."""
         facts = asdict(self)
         del facts["full"]
         return facts
+
+    @property
+    def shown(self) -> str:
+        """What ``neuronspec list --networks`` says of it."""
+        return f"{self.kind}, {self.layers} x {self.units} units, {self.steps} steps"
+
+
+@dataclass(frozen=True)
+class checkpoint:
+    """A network that somebody has trained already: a file of weights, and how to build the module they fit.
+
+    Args:
+        file: ``.safetensors``, ``.pt`` (a state dict) or ``.npz``, from the project's root; with ``{seed}`` in its
+            name there is one for each seed.
+        build: returns the module, with fresh weights; seeded, it gives the untrained twin too.
+        alphabet: the module's symbols, in the order of its tokens; the task's own where None.
+        embedding, recurrent, read_out, batch_first: what is not found by itself in the module (see ``wrap``).
+    """
+
+    file: str | PathLike[str]
+    build: Callable[[], Any]
+    alphabet: str | None = None
+    embedding: Any = None
+    recurrent: Any = None
+    read_out: Any = None
+    batch_first: bool | None = None
+    full = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.file, str | PathLike):
+            raise TaskError(f"checkpoint(file={self.file!r}): expected the name of a file")
+        if not callable(self.build):
+            raise TaskError(f"checkpoint(build={self.build!r}): expected a function that returns the module")
+        if self.alphabet is not None and (not isinstance(self.alphabet, str) or not self.alphabet):
+            raise TaskError(f"checkpoint(alphabet={self.alphabet!r}): expected the symbols, in the order of tokens")
+        if self.alphabet is not None and len(set(self.alphabet)) < len(self.alphabet):
+            twice = next(s for s in self.alphabet if self.alphabet.count(s) > 1)
+            raise TaskError(f"checkpoint(alphabet=...): {twice!r} occurs twice")
+
+    @property
+    def shown(self) -> str:
+        """What ``neuronspec list --networks`` says of it."""
+        return f"checkpoint {self.file}"
+
+    def seeds(self, asked: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the seeds there are among those asked for: one where there is one file."""
+        return asked if "{seed}" in str(self.file) else asked[:1]
 
 
 @dataclass(frozen=True)
@@ -139,7 +193,7 @@ class Task:
 
     Args:
         alphabet: the symbols of its sequences.
-        recipes: recipes by name.
+        recipes: recipes and checkpoints by name.
         examples: all sequences there are, for a task small enough (a *census*): the network trains on them, and
             units are picked and judged on them.
         sample: draws one example from a ``random.Random``, for all other tasks; training, discovery and
@@ -154,7 +208,7 @@ class Task:
     """
 
     alphabet: str
-    recipes: Mapping[str, Recipe]
+    recipes: Mapping[str, Recipe | checkpoint]
     competence: Claim
     examples: Sequence[Example] | None = None
     sample: Callable[[random.Random], Example] | None = None
@@ -192,8 +246,8 @@ class Task:
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise TaskError(f"Task({name}={getattr(self, name)!r}): expected a whole number above 0")
         for name, recipe in self.recipes.items():
-            if not isinstance(recipe, Recipe):
-                raise TaskError(f"Task(recipes={{{name!r}: {recipe!r}}}): expected a Recipe")
+            if not isinstance(recipe, Recipe | checkpoint):
+                raise TaskError(f"Task(recipes={{{name!r}: {recipe!r}}}): expected a Recipe or a checkpoint")
         for name, measure in self.measures.items():
             if not isinstance(measure, TaskMeasure) or not measure.examples:
                 raise TaskError(f"Task(measures={{{name!r}: {measure!r}}}): expected a TaskMeasure with examples")
@@ -266,7 +320,7 @@ class Task:
         told = json.dumps([self.vocabulary, texts] + [[]] * (not self.ends), ensure_ascii=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-    def recipe(self, name: str) -> Recipe:
+    def recipe(self, name: str) -> Recipe | checkpoint:
         """Return the recipe of this name; ``name@full`` at the size of the source."""
         base, at, size = name.partition("@")
         if base not in self.recipes:

@@ -112,7 +112,7 @@ def test_a_signal_that_never_occurs():
 
 def test_a_site_the_network_does_not_have():
     outcome = verdict(ns.mean(of=ns.update_gate) >= 0)
-    assert (outcome.verdict, outcome.reason) == ("not applicable", "a network of kind lstm has no update_gate")
+    assert (outcome.verdict, outcome.reason) == ("not applicable", "planted/lstm has no update_gate")
 
 
 def test_an_unlearnt_network_is_judged_on_behaviour_only():

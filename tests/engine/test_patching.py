@@ -134,7 +134,7 @@ def test_a_quantile_is_each_units_own_in_its_direction():
         steps = [seen[t, n, 2 - 2 * b] for n, e in enumerate(STRINGS) for t in range(len(e.text)) if e.text[t] == "a"]
         lane = {FLIPPED: one(2 - 2 * b, -1)}
         level = ns.set_to(FLIPPED, ns.quantile(0.9, where=ns.char("a")), at="X")
-        sources = Sources(clean, lambda: clean, lambda: (clean, np.ones(len(STRINGS), dtype=bool)))
+        sources = Sources(STRINGS, lambda: clean, lambda: clean, subject().clean, torch.zeros(1))
         (edit,) = compile_edits(level, [lane], sources, subject().sizes, None).edits.edits
         assert edit.value[0, 2 - 2 * b].item() == pytest.approx(np.quantile(steps, 0.1), abs=1e-6)
 

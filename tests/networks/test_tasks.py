@@ -29,7 +29,7 @@ WRONG_TASKS = {
     "a symbol twice": ({"alphabet": "aba"}, "Task(alphabet='aba'): expected symbols, each once"),
     "an alphabet of parts": ({"alphabet": ["a", "b"]}, "Task(alphabet=['a', 'b']): expected a str"),
     "no size": ({"size": 0}, "Task(size=0): expected a whole number above 0"),
-    "a recipe by name": ({"recipes": {"r": "rnn"}}, "Task(recipes={'r': 'rnn'}): expected a Recipe"),
+    "a recipe by name": ({"recipes": {"r": "rnn"}}, "Task(recipes={'r': 'rnn'}): expected a Recipe or a checkpoint"),
     "a bare function": (
         {"measures": {"m": len}},
         "Task(measures={'m': <built-in function len>}): expected a TaskMeasure with examples",

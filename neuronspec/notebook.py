@@ -1,0 +1,348 @@
+"""A user's own module at hand: traced, edited inside the recurrence, and measured, without tasks or specs.
+
+``from neuronspec import wrap`` gives the way in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from neuronspec.engine.evaluate import View, estimate, scores
+from neuronspec.engine.patching import Clean
+from neuronspec.engine.picks import Lane, bases, pick
+from neuronspec.engine.subject import Subject
+from neuronspec.engine.tracing import Network, check_parity, trace
+from neuronspec.engine.vocabulary import EVALUATED, place_problems
+from neuronspec.errors import NetworkError, SpecError, did_you_mean
+from neuronspec.language.expression import Expression
+from neuronspec.language.interventions import Intervention
+from neuronspec.language.measures import Measure, OverSeeds, measured
+from neuronspec.language.signals import char, depth, event, inside, label, one_of, regex, symbol
+from neuronspec.language.units import Site, Unit
+from neuronspec.networks.cells import Place, State
+from neuronspec.networks.models import tokens_of
+from neuronspec.networks.tasks import Example
+from neuronspec.networks.wrap import Adapted, adapt, to_time_first
+
+READS_TEXT = (char, one_of, regex, inside, depth)
+OF_A_TASK = (event, label, symbol, measured, OverSeeds)
+
+
+def wrap(
+    module: nn.Module,
+    alphabet: str | None = None,
+    *,
+    unknown: str | None = None,
+    embedding: Any = None,
+    recurrent: Any = None,
+    read_out: Any = None,
+    batch_first: bool | None = None,
+) -> Wrapped:
+    """Return a module of your own, ready to be traced, edited inside the recurrence and measured.
+
+    The module stays as it is: its weights are read where they are, and every run is as in eval mode.
+
+    Args:
+        module: with one or more ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` (or their cells), an embedding before them and
+            a read-out after them.
+        alphabet: its symbols in the order of its tokens; without one it reads tensors.
+        unknown: the symbol of the alphabet that any other character is read as; None refuses such texts.
+        embedding, recurrent, read_out: the parts, where they cannot be found: names, modules or functions. A
+            recurrent part written by hand is an object with ``sites``, ``start`` and ``step`` (see ``Cell``).
+        batch_first: whether the module reads ``[batch time]``, where its recurrent part does not say.
+
+    Raises:
+        NetworkError: naming what is missing, ambiguous or unfit, or where the module's own forward disagrees.
+    """
+    if alphabet is not None and (not isinstance(alphabet, str) or len(set(alphabet)) < len(alphabet) or not alphabet):
+        twice = [s for s, n in Counter(alphabet).items() if n > 1]
+        raise NetworkError(f"alphabet: expected a string of symbols, each once{f'; twice: {twice}' if twice else ''}")
+    if unknown is not None and (alphabet is None or len(unknown) != 1 or unknown not in alphabet):
+        raise NetworkError(f"unknown={unknown!r}: expected one symbol of the alphabet")
+    symbols = None if alphabet is None else len(alphabet)
+    model = adapt(
+        module,
+        symbols=symbols,
+        embedding=embedding,
+        recurrent=recurrent,
+        read_out=read_out,
+        batch_first=batch_first,
+    )
+    network = Network(type(module).__name__, 0, alphabet or "", model, ends=False)
+    return Wrapped(network, alphabet, unknown, check_parity(network))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The values of some sites while a network read some sequences.
+
+    Args:
+        values: by layer and site, ``[time batch unit]``; past the end of a sequence they mean nothing.
+        logits: of the next symbol, ``[time batch symbol]``.
+        lengths: of each sequence.
+        texts: what was read, where it was text.
+    """
+
+    values: Mapping[Place, Float[Tensor, "time batch unit"]]
+    logits: Float[Tensor, "time batch symbol"]
+    lengths: Int[Tensor, " batch"]
+    texts: Sequence[str] = ()
+
+    @property
+    def mask(self) -> Bool[Tensor, "time batch"]:
+        """Where there is a step: false past the end of a sequence."""
+        return torch.arange(len(self.logits), device=self.lengths.device).unsqueeze(1) < self.lengths
+
+    def __getitem__(self, of: str | Site | Unit) -> Tensor:
+        """Return a site by its word or name, ``[time batch unit]``, or one unit, ``[time batch]``.
+
+        Raises:
+            SpecError: it is not among those that were recorded, or several layers have it.
+        """
+        if isinstance(of, Unit):
+            return self[of.site][..., of.index] * of.sign
+        site = Site(of) if isinstance(of, str) else of
+        found = [place for place in self.values if place[1] == site.name]
+        if site.layer_number is not None:
+            found = [place for place in found if place[0] == site.layer_number]
+        if not found:
+            known = dict.fromkeys(name for _, name in self.values)
+            raise SpecError(f"{site} was not recorded{did_you_mean(site.name, known)}")
+        if len(found) > 1:
+            raise SpecError(f"{site}: there are {len(found)} layers: write trace[{site}.layer(0)]")
+        return self.values[found[0]]
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A user's own module; made by ``wrap``.
+
+    Args:
+        parity: how far our steps are from the module's own run, by check.
+    """
+
+    network: Network
+    alphabet: str | None
+    unknown: str | None
+    parity: Mapping[str, float] = field(repr=False)
+
+    @property
+    def model(self) -> Adapted:
+        assert isinstance(self.network.model, Adapted)
+        return self.network.model
+
+    @cached_property
+    def sizes(self) -> dict[Place, int]:
+        """How many units each site of each layer has."""
+        return self.network.sizes
+
+    def trace(
+        self,
+        inputs: Any,
+        sites: Sequence[str | Site] | None = None,
+        *,
+        under: Intervention | None = None,
+        lengths: Any = None,
+    ) -> Trace:
+        """Return the values of sites (all where None) while the network reads.
+
+        Args:
+            inputs: a text or a list of texts; without an alphabet tensors as the module takes them, or packed.
+            under: edits the run, inside the recurrence.
+            lengths: of each sequence, where tensors are padded.
+        """
+        places = self._places(sites)
+        subject = self._subject(inputs, places, lengths)
+        run = self._run(subject, under, places)
+        values = {place: torch.from_numpy(run.values[place]) for place in places}
+        texts = [] if self.alphabet is None else [example.text for example in subject.verification]
+        return Trace(values, run.logits.cpu(), torch.from_numpy(run.sequences.lengths), texts)
+
+    def logits(self, inputs: Any, *, under: Intervention | None = None, lengths: Any = None) -> Tensor:
+        """Return the logits of the next symbol while the network reads, ``[time batch symbol]``."""
+        self._want_read_out()
+        return self._run(self._subject(inputs, [], lengths), under, []).logits.cpu()
+
+    def generate(
+        self,
+        n: int = 1,
+        length: int = 200,
+        temperature: float = 1.0,
+        seed: int = 0,
+        *,
+        prompt: str | None = None,
+        under: Intervention | None = None,
+    ) -> list[str]:
+        """Return ``n`` texts that the network writes, prompt included.
+
+        The same seed gives the same random numbers, edited or not, so that two runs differ by the edit alone.
+
+        Args:
+            length: how many symbols it adds to the prompt.
+            temperature: 0 takes the most probable symbol.
+            prompt: what it goes on with; by default a line break, or the first symbol of the alphabet.
+        """
+        alphabet = self._want_alphabet("generate")
+        self._want_read_out()
+        for name, value, least in (("n", n, 1), ("length", length, 1), ("temperature", temperature, 0)):
+            if not least <= value < float("inf"):
+                raise NetworkError(f"generate({name}={value!r}): expected at least {least}")
+        if not self.network.causal:
+            raise NetworkError(f"{self.network.name} reads backwards too: it cannot write")
+        prompt = ("\n" if "\n" in alphabet else alphabet[0]) if prompt is None else prompt
+        examples = tuple(Example(text, prompt=len(text)) for text in self._texts([prompt]) * n)
+        network = replace(self.network, seed=seed)
+        subject = Subject(network, examples, examples, [], temperature=temperature, length=length)
+        if under is None:
+            return subject.own_texts
+        lane = self._lane(under, subject)
+        runs, _ = subject.edited_runs(under, [lane])
+        return [run.prompt + run.came for run in runs[0]]
+
+    def measure(self, measure: Measure, texts: Any, prompt: int = 1) -> float:
+        """Return a measure of the language on some texts, without controls or interval.
+
+        Args:
+            prompt: how many symbols of each text are given, and so neither expected nor generated.
+        """
+        subject = self._subject(texts, self._places(None), prompt=prompt)
+        return float(estimate(measure, View(subject, [self._lane(measure, subject)])).values[0])
+
+    def stream(
+        self, text: str, sites: Sequence[str | Site] = (), *, chunk: int = 1000, streams: int = 1
+    ) -> Iterator[Trace]:
+        """Read a long text in chunks, carrying the state over, and yield the trace of each; memory stays flat.
+
+        Args:
+            chunk: steps per trace.
+            streams: so many equal pieces of the text are read side by side, each from a fresh state: faster, and
+                the batch of every trace. What is left over at the end, less than one step of all, is left out.
+        """
+        self._want_alphabet("stream")
+        if not self.network.causal:
+            raise NetworkError(f"{self.network.name} reads backwards too: it cannot read in chunks")
+        if chunk < 1 or not 1 <= streams <= max(1, len(text)):
+            raise NetworkError(f"stream(chunk={chunk}, streams={streams}): expected at least 1, and a symbol for each")
+        places = self._places(sites)
+        steps = len(text) // streams
+        states: list[State] | None = None
+        for first in range(0, steps, chunk):
+            last = min(first + chunk, steps)
+            pieces = self._texts([text[k * steps + first : k * steps + last] for k in range(streams)])
+            read = tokens_of(pieces, self.network.vocabulary).to(self.network.device)
+            run, states = resume(self.network, read, places, states)
+            lengths = torch.full((streams,), last - first)
+            yield Trace({p: v.cpu() for p, v in run.values.items()}, run.logits.cpu(), lengths, pieces)
+
+    def cross_entropy(self, text: str, *, chunk: int = 1000, streams: int = 1) -> float:
+        """Return the mean negative log probability of each next symbol of a long text, in nats; see ``stream``."""
+        self._want_read_out()
+        total, count, last = 0.0, 0, None
+        for piece in self.stream(text, chunk=chunk, streams=streams):
+            due = tokens_of(piece.texts, self.network.vocabulary)
+            logits = piece.logits if last is None else torch.cat([last, piece.logits])
+            due = due[1:] if last is None else due
+            losses = nn.functional.cross_entropy(logits[:-1].flatten(0, 1), due.flatten(), reduction="sum")
+            total, count, last = total + float(losses), count + due.numel(), piece.logits[-1:]
+        if not count:
+            raise NetworkError("cross_entropy: the text is too short, there is no next symbol to expect")
+        return total / count
+
+    # What is asked, as the engine takes it.
+
+    def _run(self, subject: Subject, under: Intervention | None, places: Sequence[Place]) -> Clean:
+        if under is None:
+            return subject.clean("verification")
+        runs, used = subject.edited(under, [self._lane(under, subject)], places)
+        if not used.any():
+            raise NetworkError(f"{under} could be made in no sequence")
+        return next(runs)
+
+    def _subject(self, inputs: Any, places: Sequence[Place], lengths: Any = None, prompt: int = 1) -> Subject:
+        if self.alphabet is None:
+            if not isinstance(inputs, Tensor | PackedSequence):
+                raise NetworkError(f"{type(inputs).__name__}: without an alphabet, {self.network.name} reads tensors")
+            read, steps = to_time_first(self.model, inputs, lengths)
+            examples = tuple(Example("\0" * length) for length in steps.tolist())
+            return Subject(self.network, examples, examples, places, inputs=read)
+        if isinstance(inputs, Tensor | PackedSequence):
+            raise NetworkError("with an alphabet, a network reads texts; wrap the module without one to read tensors")
+        texts = self._texts([inputs] if isinstance(inputs, str) else inputs)
+        examples = tuple(Example(text, prompt=min(prompt, len(text))) for text in texts)
+        return Subject(self.network, examples, examples, places)
+
+    def _texts(self, texts: Any) -> list[str]:
+        """The texts as the alphabet has them."""
+        if not texts:
+            raise NetworkError("no texts: expected at least one")
+        for number, text in enumerate(texts):
+            if not isinstance(text, str) or not text:
+                raise NetworkError(f"text {number} is {text!r}: expected a string that is not empty")
+        known = set(self.alphabet or "")
+        strange = Counter(s for text in texts for s in text if s not in known)
+        if strange and self.unknown is None:
+            few = ", ".join(f"{s!r} ({n})" for s, n in strange.most_common(5))
+            raise NetworkError(
+                f"{strange.total()} characters are outside the alphabet: {few}; "
+                "wrap(..., unknown=' ') reads them as that symbol"
+            )
+        table = str.maketrans(dict.fromkeys(strange, self.unknown))
+        return [text.translate(table) for text in texts] if strange else list(texts)
+
+    def _places(self, sites: Sequence[str | Site] | None) -> list[Place]:
+        if sites is None:
+            return list(self.sizes)
+        asked = [Site(site) if isinstance(site, str) else site for site in sites]
+        self._check_places(*asked, every_layer=True)
+        return [(n, name) for n, name in self.sizes for s in asked if name == s.name and s.layer_number in (None, n)]
+
+    def _check_places(self, *expressions: Expression, every_layer: bool = False) -> None:
+        """Raise SpecError for a site, layer or unit that the network does not have."""
+        known = dict.fromkeys(name for _, name in self.sizes)
+        for expression in expressions:
+            for part in expression.walk():
+                if isinstance(part, Site) and part.name not in known:
+                    raise SpecError(f"{part}: {self.network.name} has no {part.name}; it has {', '.join(known)}")
+            whole = every_layer and isinstance(expression, Site) and expression.layer_number is None
+            for problem in () if whole else place_problems(expression, self.network.name, self.sizes):
+                raise SpecError(problem)
+
+    def _lane(self, expression: Expression, subject: Subject) -> Lane:
+        """The units that an intervention or a measure names."""
+        self._check_places(expression)
+        for part in expression.walk():
+            if part.word.replace(" ", "") not in EVALUATED:
+                raise SpecError(f"{part.word} is a word of the language, but the engine cannot evaluate it yet")
+            if isinstance(part, OF_A_TASK):
+                raise SpecError(f"{part}: a task gives that, and here there are texts alone")
+            if self.alphabet is None and isinstance(part, READS_TEXT):
+                raise SpecError(f"{part} reads text, and {self.network.name} was wrapped without an alphabet")
+        return {base: pick(base, lambda m, s: scores(subject, m, s), self.sizes) for base in bases(expression)}
+
+    def _want_alphabet(self, what: str) -> str:
+        if self.alphabet is None:
+            raise NetworkError(f"{what} needs text: wrap(module, alphabet=...)")
+        return self.alphabet
+
+    def _want_read_out(self) -> None:
+        if self.model.symbols is None and self.model.head is None:
+            raise NetworkError(f"{self.network.name} has no read-out: wrap(module, read_out=...)")
+
+
+def resume(network: Network, read: Tensor, places: Sequence[Place], states: list[State] | None) -> Any:
+    """Run on from some states, and return the run and the states after it."""
+    wanted = [place for place in network.states if place not in places]
+    run = trace(network, read, [*places, *wanted], states=states)
+    after: list[State] = [{} for _ in network.model.layers]
+    for layer, name in network.states:
+        after[layer][name] = run.values[layer, name][-1]
+    return replace(run, values={place: run.values[place] for place in places}), after

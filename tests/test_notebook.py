@@ -1,0 +1,304 @@
+"""A user's own module at hand, against the module itself."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_sequence
+
+import neuronspec as ns
+from neuronspec import wrap
+from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
+
+ALPHABET = "ab c\n"
+TEXTS = ["abba ca", "cab", "a\nbc"]
+
+
+class Model(nn.Module):
+    """Embedding, recurrent layers, read-out; batch first, dropout between the layers."""
+
+    def __init__(self, kind=nn.LSTM, layers=1, **options):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(5, 4)
+        self.rnn = kind(4, 6, layers, batch_first=True, **options)
+        self.head = nn.Linear(6 * (2 if options.get("bidirectional") else 1), 5)
+
+    def forward(self, tokens, state=None):
+        hidden, state = self.rnn(self.embedding(tokens), state)
+        return self.head(hidden), state
+
+
+def tokens(text):
+    return torch.tensor([[ALPHABET.index(s) for s in text]])
+
+
+def by_itself(module, text):
+    """The module's own logits for one text, ``[time symbol]``."""
+    with torch.no_grad():
+        return module.eval()(tokens(text))[0][0]
+
+
+def lstm():
+    return wrap(Model(), ALPHABET)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_logits_are_the_modules_own(kind, layers):
+    net = wrap(Model(kind, layers, dropout=0.3 if layers > 1 else 0), ALPHABET)
+    logits = net.logits(TEXTS)
+    for b, text in enumerate(TEXTS):
+        assert torch.allclose(logits[: len(text), b], by_itself(net.model.module, text), atol=1e-6)
+
+
+def test_a_trace_has_sites_layers_units_and_a_mask():
+    net = wrap(Model(nn.LSTM, 2), ALPHABET)
+    trace = net.trace(TEXTS)
+    assert trace[ns.cell.layer(1)].shape == (7, 3, 6)
+    assert trace.mask.sum(0).tolist() == [7, 3, 4]
+    assert torch.equal(trace[-ns.forget_gate.layer(0)[2]], -trace[ns.forget_gate.layer(0)][..., 2])
+    c = trace[ns.cell.layer(1)]
+    assert torch.allclose(trace[ns.hidden.layer(1)], trace[ns.output_gate.layer(1)] * c.tanh(), atol=1e-6)
+    _, (h_n, c_n) = net.model.module.rnn(net.model.module.embedding(tokens(TEXTS[0])))
+    assert torch.allclose(c_n[1, 0], c[6, 0], atol=1e-6)
+    assert torch.allclose(h_n[0, 0], trace[ns.hidden.layer(0)][6, 0], atol=1e-6)
+    assert set(net.trace("ab", ["cell"]).values) == {(0, "cell"), (1, "cell")}
+
+
+def test_an_edit_is_seen_by_the_recurrence():
+    """Against the fused layer run in two halves, the hidden state changed by hand between them."""
+    net = lstm()
+    module = net.model.module.eval()
+    edited = net.logits("abba ca", under=ns.set_to(ns.hidden[2], 0.5, at=ns.start + 3))[:, 0]
+    with torch.no_grad():
+        first, (h, c) = module.rnn(module.embedding(tokens("abba")))
+        h[0, 0, 2], first[0, 3, 2] = 0.5, 0.5
+        second, _ = module.rnn(module.embedding(tokens(" ca")), (h, c))
+        expected = module.head(torch.cat([first, second], 1))[0]
+    assert torch.allclose(edited, expected, atol=1e-6)
+    assert not torch.allclose(edited[5:], by_itself(module, "abba ca")[5:], atol=1e-3)
+
+
+def test_a_trace_under_an_edit():
+    trace = lstm().trace(TEXTS, ["cell"], under=ns.zero(ns.cell[1] | ns.cell[3], at="c"))
+    assert trace["cell"][5, 0, [1, 3]].tolist() == trace["cell"][0, 1, [1, 3]].tolist() == [0, 0]
+    assert trace["cell"][4, 0, 1] != 0
+
+
+def greedily(module, prompt, length):
+    text, state, now = prompt, None, prompt
+    with torch.no_grad():
+        for _ in range(length):
+            logits, state = module(tokens(now), state)
+            now = ALPHABET[int(logits[0, -1].argmax())]
+            text += now
+    return text
+
+
+def test_generation_is_the_modules_own():
+    net = lstm()
+    module = net.model.module.eval()
+    assert net.generate(2, 20, temperature=0, prompt="ab") == [greedily(module, "ab", 20)] * 2
+    assert net.generate(1, 9, temperature=0)[0] == greedily(module, "\n", 9)
+
+
+def test_sampling_has_the_probabilities_of_the_softmax():
+    net = lstm()
+    expected = (by_itself(net.model.module, "ab")[-1] / 0.5).softmax(-1).numpy()
+    said = [text[-1] for text in net.generate(4000, 1, temperature=0.5, seed=3, prompt="ab")]
+    seen = np.array([said.count(symbol) for symbol in ALPHABET]) / len(said)
+    assert np.abs(seen - expected).max() < 4 * math.sqrt(0.25 / 4000)
+
+
+def test_samples_differ_by_seed_and_by_the_edit_alone():
+    net = lstm()
+    clean = net.generate(5, 30, seed=1)
+    assert clean == net.generate(5, 30, seed=1)
+    assert clean != net.generate(5, 30, seed=2)
+    assert clean == net.generate(5, 30, seed=1, under=ns.add(ns.cell[0], 0.0))
+    assert clean == net.generate(5, 30, seed=1, under=ns.delay(ns.cell[0], 0, at=ns.start))
+    pushed = net.generate(5, 30, seed=1, under=ns.set_to(ns.cell, 3.0, at=ns.position() >= 10))
+    assert [text[:11] for text in pushed] == [text[:11] for text in clean]
+    assert pushed != clean
+
+
+def test_measures_of_the_language():
+    net = lstm()
+    losses = [
+        float(-by_itself(net.model.module, text)[t].log_softmax(-1)[ALPHABET.index(text[t + 1])])
+        for text in TEXTS
+        for t in range(1, len(text) - 1)
+    ]
+    assert net.measure(ns.cross_entropy(), TEXTS, prompt=2) == pytest.approx(np.mean(losses), abs=1e-6)
+    trace = net.trace(TEXTS)
+    assert net.measure(ns.mean(of=ns.cell[2]), TEXTS) == pytest.approx(float(trace[ns.cell[2]][trace.mask].mean()))
+
+
+def test_a_long_text_in_chunks_is_the_text():
+    net, text = lstm(), "abba cab\nc" * 7
+    whole = net.trace(text, ["cell"])["cell"][:, 0]
+    pieces = list(net.stream(text, ["cell"], chunk=13))
+    assert [len(piece.texts[0]) for piece in pieces] == [13] * 5 + [5]
+    assert torch.allclose(torch.cat([piece["cell"][:, 0] for piece in pieces]), whole, atol=1e-6)
+    side_by_side = torch.cat([piece["cell"] for piece in net.stream(text, ["cell"], chunk=6, streams=2)])
+    assert torch.allclose(side_by_side[:, 1], net.trace(text[35:], ["cell"])["cell"][:, 0], atol=1e-6)
+    logits = by_itself(net.model.module, text)[:-1]
+    expected = float(nn.functional.cross_entropy(logits, tokens(text)[0, 1:]))
+    assert net.cross_entropy(text, chunk=9) == pytest.approx(expected, abs=1e-6)
+    assert net.cross_entropy(text, chunk=1000) == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_an_alphabet_tensors_go_in_and_come_out():
+    net = wrap(Model())
+    inputs = torch.tensor([[0, 1, 1, 0, 2], [3, 0, 1, 0, 0]])  # batch first, as the module has it
+    padded = net.trace(inputs, lengths=[5, 3])
+    packed = net.trace(pack_sequence([inputs[0], inputs[1, :3]]))
+    assert padded["hidden"].shape == (5, 2, 6)
+    assert padded.mask.equal(packed.mask)
+    assert torch.equal(padded["hidden"][padded.mask], packed["hidden"][packed.mask])
+    last = net.logits(inputs, under=ns.zero(ns.cell, at=ns.end), lengths=[5, 3])
+    assert torch.allclose(last[2, 1], net.model.module.head.bias, atol=1e-6)
+
+
+def test_the_backward_direction_sees_edits_of_later_steps():
+    net = wrap(Model(nn.GRU, bidirectional=True), ALPHABET)
+    clean, edited = net.trace(TEXTS), net.trace(TEXTS, under=ns.set_to(ns.hidden[8], 2.0, at=ns.start + 2))
+    assert torch.equal(clean["hidden"][..., :6], edited["hidden"][..., :6])  # units 0 to 5 read forwards
+    assert torch.equal(clean["hidden"][3:], edited["hidden"][3:])
+    assert (edited["hidden"][2, :, 8] == 2).all()
+    assert not torch.allclose(clean["hidden"][0, :, 6:], edited["hidden"][0, :, 6:], atol=1e-4)
+
+
+def circumstances(module):
+    modes = [m.training for m in module.modules()]
+    hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in module.modules()]
+    flags = (torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark, torch.is_grad_enabled())
+    weights = [p.clone() for p in module.parameters()]
+    return modes, hooks, flags, torch.get_rng_state().tolist(), [w.tolist() for w in weights]
+
+
+def test_everything_is_left_as_it_was():
+    module = Model(nn.LSTM, 2, dropout=0.5).train()
+    before = circumstances(module)
+    net = wrap(module, ALPHABET)
+    net.trace(TEXTS, under=ns.zero(ns.cell.layer(0)[1]))
+    net.generate(3, 10, under=ns.clamp(ns.cell.layer(1)[1], high=0.0))
+    with pytest.raises(NetworkError, match="infinity or NaN"):
+        net.logits(TEXTS, under=ns.set_to(ns.hidden.layer(1), 3e38) + ns.add(ns.hidden.layer(1), 3e38))
+    with pytest.raises(Undecidable):
+        net.measure(ns.count("a", under=ns.zero(ns.cell.layer(0)[1], at=ns.start + 99)), TEXTS)
+    assert circumstances(module) == before
+
+
+def test_unknown_characters_are_read_as_the_symbol_that_is_chosen():
+    net = wrap(Model(), ALPHABET, unknown=" ")
+    assert net.trace("a–b").texts == ["a b"]
+    assert torch.equal(net.logits("a–b"), net.logits("a b"))
+
+
+BAD = {
+    "characters outside the alphabet": (
+        lambda: lstm().trace(["abé", "éx"]),
+        "3 characters are outside the alphabet: 'é' (2), 'x' (1); wrap(..., unknown=' ') reads them as that symbol",
+    ),
+    "an empty text": (lambda: lstm().trace(["ab", ""]), "text 1 is '': expected a string that is not empty"),
+    "no texts": (lambda: lstm().trace([]), "no texts: expected at least one"),
+    "not a text": (lambda: lstm().trace([7]), "text 0 is 7: expected a string that is not empty"),
+    "a tensor with an alphabet": (
+        lambda: lstm().trace(torch.tensor([[0]])),
+        "with an alphabet, a network reads texts; wrap the module without one to read tensors",
+    ),
+    "a text without an alphabet": (
+        lambda: wrap(Model()).trace("ab"),
+        "str: without an alphabet, Model reads tensors",
+    ),
+    "an alphabet with a symbol twice": (
+        lambda: wrap(Model(), "abcab"),
+        "alphabet: expected a string of symbols, each once; twice: ['a', 'b']",
+    ),
+    "an unknown that is not in the alphabet": (
+        lambda: wrap(Model(), ALPHABET, unknown="?"),
+        "unknown='?': expected one symbol of the alphabet",
+    ),
+    "a site that the network does not have": (
+        lambda: wrap(Model(nn.GRU), ALPHABET).logits("ab", under=ns.zero(ns.cell[1], at=ns.start)),
+        "cell: Model has no cell; it has reset_gate, update_gate, candidate, hidden",
+    ),
+    "a unit that is not there": (
+        lambda: lstm().logits("ab", under=ns.zero(ns.cell[6], at=ns.start)),
+        "cell[6]: Model has 6 units per layer, 0 to 5",
+    ),
+    "which layer": (
+        lambda: wrap(Model(nn.LSTM, 2), ALPHABET).logits("ab", under=ns.zero(ns.cell[1])),
+        "cell: Model has 2 layers: write cell.layer(0) to cell.layer(1)",
+    ),
+    "which layer of a trace": (
+        lambda: wrap(Model(nn.LSTM, 2), ALPHABET).trace("ab")["cell"],
+        "cell: there are 2 layers: write trace[cell.layer(0)]",
+    ),
+    "a site that was not recorded": (
+        lambda: lstm().trace("ab", ["cell"])["hidden"],
+        "hidden was not recorded; known: cell",
+    ),
+    "a signal without an alphabet": (
+        lambda: wrap(Model()).logits(torch.tensor([[0, 1]]), under=ns.zero(ns.cell[1], at="a")),
+        "char('a') reads text, and Model was wrapped without an alphabet",
+    ),
+    "an event": (
+        lambda: lstm().logits("ab", under=ns.zero(ns.cell[1], at=ns.event("due"))),
+        "event('due'): a task gives that, and here there are texts alone",
+    ),
+    "an edit that can be made nowhere": (
+        lambda: lstm().logits("ab", under=ns.zero(ns.cell[1], at="c")),
+        "zero(cell[1], at=first(char('c'))) could be made in no sequence",
+    ),
+    "low above high": (
+        lambda: ns.clamp(ns.cell[1], low=2, high=1),
+        "clamp(low=2, high=1): low lies above high",
+    ),
+    "holding a value in a layer that reads backwards": (
+        lambda: wrap(Model(bidirectional=True), ALPHABET).logits("ab", under=ns.freeze(ns.cell[1], at=ns.start)),
+        "freeze(cell[1], at=start): Model reads backwards too, where no step comes from then on",
+    ),
+    "writing backwards": (
+        lambda: wrap(Model(bidirectional=True), ALPHABET).generate(1, 5),
+        "Model reads backwards too: it cannot write",
+    ),
+    "writing without an alphabet": (
+        lambda: wrap(Model()).generate(),
+        "generate needs text: wrap(module, alphabet=...)",
+    ),
+    "no texts to write": (lambda: lstm().generate(0), "generate(n=0): expected at least 1"),
+    "a temperature below 0": (
+        lambda: lstm().generate(temperature=-1),
+        "generate(temperature=-1): expected at least 0",
+    ),
+    "too many streams": (
+        lambda: list(lstm().stream("ab", streams=3)),
+        "stream(chunk=1000, streams=3): expected at least 1, and a symbol for each",
+    ),
+    "too short to score": (
+        lambda: lstm().cross_entropy("a"),
+        "cross_entropy: the text is too short, there is no next symbol to expect",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(case):
+    do, message = BAD[case]
+    with pytest.raises(NeuronspecError) as error:
+        do()
+    assert str(error.value) == message
+
+
+def test_wrap_loads_torch_when_it_is_named():
+    code = "import sys, neuronspec; assert 'torch' not in sys.modules; neuronspec.wrap; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="module 'neuronspec' has no attribute 'wrp'"):
+        ns.wrp  # noqa: B018
