@@ -33,6 +33,9 @@ from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example
 from neuronspec.networks.wrap import Adapted, adapt, to_time_first
 
+AT_ONCE = 20_000
+"""Characters of a long text that are traced at once, where the user does not say."""
+
 READS_TEXT = (char, one_of, regex, inside, depth)
 OF_A_TASK = (event, label, symbol, measured, OverSeeds)
 
@@ -218,20 +221,21 @@ class Wrapped:
         return float(estimate(measure, View(subject, [self._lane(measure, subject)])).values[0])
 
     def stream(
-        self, text: str, sites: Sequence[str | Site] = (), *, chunk: int = 1000, streams: int = 1
+        self, text: str, sites: Sequence[str | Site] = (), *, chunk: int | None = None, streams: int = 1
     ) -> Iterator[Trace]:
         """Read a long text in chunks, carrying the state over, and yield the trace of each; memory stays flat.
 
         Args:
-            chunk: steps per trace.
+            chunk: steps per trace; by default so many that a trace holds some 20,000 characters.
             streams: so many equal pieces of the text are read side by side, each from a fresh state: faster, and
                 the batch of every trace. What is left over at the end, less than one step of all, is left out.
         """
         self._want_alphabet("stream")
         if not self.network.causal:
             raise NetworkError(f"{self.network.name} reads backwards too: it cannot read in chunks")
-        if chunk < 1 or not 1 <= streams <= max(1, len(text)):
+        if (chunk is not None and chunk < 1) or not 1 <= streams <= max(1, len(text)):
             raise NetworkError(f"stream(chunk={chunk}, streams={streams}): expected at least 1, and a symbol for each")
+        chunk = chunk or max(1, AT_ONCE // streams)
         places = self._places(sites)
         steps = len(text) // streams
         states: list[State] | None = None
@@ -243,7 +247,7 @@ class Wrapped:
             lengths = torch.full((streams,), last - first)
             yield Trace({p: v.cpu() for p, v in run.values.items()}, run.logits.cpu(), lengths, pieces)
 
-    def cross_entropy(self, text: str, *, chunk: int = 1000, streams: int = 1) -> float:
+    def cross_entropy(self, text: str, *, chunk: int | None = None, streams: int = 1) -> float:
         """Return the mean negative log probability of each next symbol of a long text, in nats; see ``stream``."""
         self._want_read_out()
         total, count, last = 0.0, 0, None

@@ -280,7 +280,7 @@ BAD = {
     ),
     "too many streams": (
         lambda: list(lstm().stream("ab", streams=3)),
-        "stream(chunk=1000, streams=3): expected at least 1, and a symbol for each",
+        "stream(chunk=None, streams=3): expected at least 1, and a symbol for each",
     ),
     "too short to score": (
         lambda: lstm().cross_entropy("a"),

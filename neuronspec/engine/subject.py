@@ -187,7 +187,7 @@ class Subject:
             if start is None or compiled.start is None:
                 yield from [clean] * len(lanes)
                 return
-            read = self._tokens(clean.sequences.examples)[start:].repeat(1, len(lanes))
+            read = self._tokens(clean.sequences.examples)[start:]
             lengths = torch.from_numpy(clean.sequences.lengths).to(read.device).repeat(len(lanes))
             states = self._states_before(start, clean, len(lanes))
             run = trace(self.network, read, places, _from(compiled.edits, start), states, lengths)
@@ -197,10 +197,10 @@ class Subject:
             values = {place: np.concatenate([clean.values[place][:start], v]) for place, v in after.items()}
             yield Clean(clean.sequences, values, torch.cat([clean.logits[:start], run.logits[:, rows]]))
 
-    def _states_before(self, start: int, clean: Clean, lanes: int) -> list[State] | None:
+    def _states_before(self, start: int, clean: Clean, lanes: int) -> list[State]:
         """The clean state of every layer before a step, once per lane."""
         if start == 0:
-            return None
+            return self.network.start(lanes * len(self.verification))
         device = self.network.device
         states: list[State] = [{} for _ in self.network.model.layers]
         for layer, name in self.network.states:

@@ -82,8 +82,8 @@ class Run:
         values: of the sites that were recorded.
     """
 
-    logits: Float[Tensor, "time batch symbol"]
-    values: dict[Place, Float[Tensor, "time batch unit"]]
+    logits: Float[Tensor, "time row symbol"]
+    values: dict[Place, Float[Tensor, "time row unit"]]
 
 
 @torch.no_grad()
@@ -93,17 +93,26 @@ def trace(
     places: Collection[Place],
     edit: Edit | None = None,
     states: list[State] | None = None,
-    lengths: Int[Tensor, " batch"] | None = None,
+    lengths: Int[Tensor, " row"] | None = None,
 ) -> Run:
     """Run the network over some tokens and record some sites.
+
+    Args:
+        states: where to begin; with several times the rows of ``read``, so many lanes read the same.
+        lengths: of the sequence of each row.
 
     Raises:
         NetworkError: a value is not finite; names network, site, layer and step.
     """
     logits, _, values = network.model(read, states, edit, places, lengths)
-    if not torch.isfinite(logits).all():
+    if not _finite(logits):
         raise NetworkError(_first_nan(network, read, states) if edit is None else _driven_too_far(network))
     return Run(logits, values)
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether all values are finite; their sum says so in a fraction of the time, unless it overflows itself."""
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())
 
 
 def _driven_too_far(network: Network) -> str:
@@ -206,7 +215,7 @@ def generate(
     while going.any():
         before(step, tokens[: step + 1])
         logits, states, _ = network.model(tokens[step : step + 1], states, _now(edit, step))
-        if not torch.isfinite(logits[0][going]).all():
+        if not _finite(logits[0][going]):
             raise NetworkError(
                 f"{network.shown}: infinite or NaN while it generates" if edit is None else _driven_too_far(network)
             )

@@ -1,12 +1,13 @@
 """The steps of LSTM and GRU written into one buffer, for runs without gradients.
 
 Same values as ``cells.py`` (a test holds the two together). The product of all inputs is laid down gate by gate, and
-each step turns it into the gates in place, so that recording every site costs no copy.
+each step turns it into the gates in place, so that recording every site costs no copy. Where several lanes read the
+same inputs, that product is made once, and only what is wanted gets a buffer over time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -23,20 +24,38 @@ def unroll(
     cell: GatedCell, inputs: Tensor, state: State, edits: Edits, wanted: Collection[str]
 ) -> tuple[dict[str, Tensor], State]:
     """Run a cell over time; see ``recurrent.unroll``."""
-    gates = _projected(cell, inputs)
-    tapes = RUNS[cell.kind](cell.weights, gates, state, edits)
-    after = {name: tapes[name][-1] for name in state}
-    return {site: tapes[site] for site in wanted}, after
+    products, rows = _products(cell, inputs), len(state["hidden"])
+    shared = rows > inputs.shape[1]
+    tapes = {
+        site: products[site] if site in products and not shared else _tape(inputs, units, rows, site in wanted)
+        for site, units in cell.sites.items()
+    }
+
+    def begin(t: int) -> dict[str, Tensor]:
+        """The slots of a step; those of the gates hold what the inputs add."""
+        slots = {site: tape[t] for site, tape in tapes.items()}
+        for site, product in products.items() if shared else ():
+            slots[site].unflatten(0, (-1, inputs.shape[1])).copy_(product[t])
+        return slots
+
+    state = RUNS[cell.kind](cell.weights, begin, len(inputs), state, edits)
+    return {site: tapes[site] for site in wanted}, state
 
 
-def _projected(cell: GatedCell, inputs: Tensor) -> list[Tensor]:
+def _products(cell: GatedCell, inputs: Tensor) -> dict[str, Tensor]:
     """What the inputs and the biases add to each gate, ``[time batch unit]``."""
     w, rows = cell.weights, inputs.flatten(0, 1)
     bias = w["bias_ih"] + w["bias_hh"]
     if cell.kind == "gru":  # its reset gate acts on the hidden bias of the candidate too
         bias[-cell.units :] = w["bias_ih"][-cell.units :]
-    pairs = zip(bias.split(cell.units), w["weight_ih"].split(cell.units), strict=True)
-    return [torch.addmm(b, rows, weight.T).unflatten(0, inputs.shape[:2]) for b, weight in pairs]
+    parts = zip(GATES[cell.kind], bias.split(cell.units), w["weight_ih"].split(cell.units), strict=True)
+    return {site: torch.addmm(b, rows, weight.T).unflatten(0, inputs.shape[:2]) for site, b, weight in parts}
+
+
+def _tape(inputs: Tensor, units: int, rows: int, wanted: bool) -> Tensor:
+    """Room for a site at every step; of one that is not wanted, all steps share the room of one."""
+    room = inputs.new_empty(len(inputs) if wanted else 1, rows, units)
+    return room if wanted else room.expand(len(inputs), -1, -1)
 
 
 def _settled(edit: SiteEdit, site: str, slot: Tensor) -> Tensor:
@@ -46,44 +65,50 @@ def _settled(edit: SiteEdit, site: str, slot: Tensor) -> Tensor:
 
 
 def _tanh_(x: Tensor) -> Tensor:
-    """Tanh in place, by way of torch's sigmoid, which takes a fifth of the time of its tanh."""
+    """Take tanh in place, by way of torch's sigmoid, which takes a fifth of the time of its tanh."""
     return x.mul_(2).sigmoid_().mul_(2).sub_(1)
 
 
-def _lstm(w: Weights, gates: list[Tensor], state: State, edits: Edits) -> dict[str, Tensor]:
+Begin = Callable[[int], Mapping[str, Tensor]]
+
+
+def _lstm(w: Weights, begin: Begin, time: int, state: State, edits: Edits) -> State:
     to_i, to_f, to_g, to_o = (weight.T for weight in w["weight_hh"].chunk(4))
     project = w["weight_hr"].T if "weight_hr" in w else None
-    cells, hiddens = torch.empty_like(gates[0]), gates[0].new_empty(*gates[0].shape[:2], len(to_i))
     h, c = state["hidden"], state["cell"]
-    for t, (i, f, g, o, cell, hidden) in enumerate(zip(*gates, cells, hiddens, strict=True)):
-        edit = edits(t)
-        _settled(edit, "input_gate", i.addmm_(h, to_i).sigmoid_())
-        _settled(edit, "forget_gate", f.addmm_(h, to_f).sigmoid_())
-        _settled(edit, "candidate", _tanh_(g.addmm_(h, to_g)))
-        _settled(edit, "output_gate", o.addmm_(h, to_o).sigmoid_())
-        c = _settled(edit, "cell", torch.mul(f, c, out=cell).addcmul_(i, g))
+    for t in range(time):
+        slots, edit = begin(t), edits(t)
+        i = _settled(edit, "input_gate", slots["input_gate"].addmm_(h, to_i).sigmoid_())
+        f = _settled(edit, "forget_gate", slots["forget_gate"].addmm_(h, to_f).sigmoid_())
+        g = _settled(edit, "candidate", _tanh_(slots["candidate"].addmm_(h, to_g)))
+        o = _settled(edit, "output_gate", slots["output_gate"].addmm_(h, to_o).sigmoid_())
+        c = _settled(edit, "cell", torch.mul(f, c, out=slots["cell"]).addcmul_(i, g))
         if project is None:
-            _tanh_(hidden.copy_(c)).mul_(o)
+            _tanh_(slots["hidden"].copy_(c)).mul_(o)
         else:
-            torch.mm(_tanh_(c.clone()).mul_(o), project, out=hidden)
-        h = _settled(edit, "hidden", hidden)
-    names = ("input_gate", "forget_gate", "candidate", "output_gate")
-    return dict(zip(names, gates, strict=True)) | {"cell": cells, "hidden": hiddens}
+            torch.mm(_tanh_(c.clone()).mul_(o), project, out=slots["hidden"])
+        h = _settled(edit, "hidden", slots["hidden"])
+    return {"hidden": h, "cell": c}
 
 
-def _gru(w: Weights, gates: list[Tensor], state: State, edits: Edits) -> dict[str, Tensor]:
+def _gru(w: Weights, begin: Begin, time: int, state: State, edits: Edits) -> State:
     to_r, to_z, to_n = (weight.T for weight in w["weight_hh"].chunk(3))
     bias = w["bias_hh"].chunk(3)[2]
-    hiddens, product = torch.empty_like(gates[0]), torch.empty_like(gates[0][0])
     h = state["hidden"]
-    for t, (r, z, n, hidden) in enumerate(zip(*gates, hiddens, strict=True)):
-        edit = edits(t)
-        _settled(edit, "reset_gate", r.addmm_(h, to_r).sigmoid_())
-        _settled(edit, "update_gate", z.addmm_(h, to_z).sigmoid_())
+    product = torch.empty_like(h)
+    for t in range(time):
+        slots, edit = begin(t), edits(t)
+        r = _settled(edit, "reset_gate", slots["reset_gate"].addmm_(h, to_r).sigmoid_())
+        z = _settled(edit, "update_gate", slots["update_gate"].addmm_(h, to_z).sigmoid_())
         torch.addmm(bias, h, to_n, out=product)
-        _settled(edit, "candidate", _tanh_(n.addcmul_(r, product)))
-        h = _settled(edit, "hidden", torch.sub(h, n, out=hidden).mul_(z).add_(n))
-    return dict(zip(("reset_gate", "update_gate", "candidate"), gates, strict=True)) | {"hidden": hiddens}
+        n = _settled(edit, "candidate", _tanh_(slots["candidate"].addcmul_(r, product)))
+        h = _settled(edit, "hidden", torch.sub(h, n, out=slots["hidden"]).mul_(z).add_(n))
+    return {"hidden": h}
 
 
-RUNS: dict[str, Callable[[Weights, list[Tensor], State, Edits], dict[str, Tensor]]] = {"lstm": _lstm, "gru": _gru}
+RUNS: dict[str, Callable[[Weights, Begin, int, State, Edits], State]] = {"lstm": _lstm, "gru": _gru}
+GATES = {
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "candidate"),
+}
+"""The gates in the order in which the weights hold them."""

@@ -31,7 +31,9 @@ def unroll(
     if alive is None and in_place.can_run(cell):
         return in_place.unroll(cell, inputs, state, edits, wanted)  # type: ignore[arg-type]
     tapes: dict[str, list[Tensor]] = {site: [] for site in wanted}
-    for t, x in enumerate((cell.project(inputs) if isinstance(cell, GatedCell) else inputs).unbind(0)):
+    inputs = cell.project(inputs) if isinstance(cell, GatedCell) else inputs
+    lanes = state["hidden"].shape[-2] // inputs.shape[-2]
+    for t, x in enumerate((inputs.repeat(1, lanes, 1) if lanes > 1 else inputs).unbind(0)):
         values = cell.step(x, state, edits(t))
         for site, tape in tapes.items():
             tape.append(values[site])
@@ -107,14 +109,15 @@ def run(
     states: list[State] | None = None,
     edit: Edit | None = None,
     record: Collection[Place] = (),
-    lengths: Int[Tensor, " batch"] | None = None,
+    lengths: Int[Tensor, " row"] | None = None,
 ) -> tuple[Float[Tensor, "time *rows unit"], list[State], dict[Place, Tensor]]:
     """Run a stack of layers over time.
 
     Args:
         inputs: ``[time batch input]``; with replicates ``[time replicate batch input]``, or without
             that axis where all replicates read the same.
-        states: the state of every layer before the first step; its start where None.
+        states: the state of every layer before the first step; its start where None. With so many times the rows of
+            the inputs, that many lanes read the same inputs, lane after lane.
         edit: called at every site of every step, inside the recurrence.
         record: the ``(layer, site)`` whose values are wanted.
         lengths: of each sequence, where they differ; only a layer that reads backwards needs them.

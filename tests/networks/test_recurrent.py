@@ -204,3 +204,18 @@ def test_in_place_steps_are_the_steps_of_the_equations(kind):
         assert torch.allclose(fast[place], values, atol=1e-6), place
     for state, other in zip(ours, theirs, strict=True):
         assert all(torch.allclose(state[name], other[name], atol=1e-6) for name in other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("gradients", [False, True])
+def test_lanes_that_read_the_same_inputs_need_them_once(kind, gradients):
+    network = single(kind, layers=2)
+    inputs = torch.randn(6, 2, 3)
+    states = [{n: torch.randn(6, 5) for n in layer.start(1)} for layer in network.layers]
+    with torch.set_grad_enabled(gradients):
+        once = network(inputs, states, record=everywhere(network))
+        thrice = network(inputs.repeat(1, 3, 1), states, record=everywhere(network))
+        few = network(inputs, states, record=[(1, "hidden")])
+    for place in everywhere(network):
+        assert torch.allclose(once[2][place], thrice[2][place], atol=1e-6)
+    assert torch.allclose(few[0], thrice[0], atol=1e-6)
