@@ -78,6 +78,8 @@ class Project:
             raise ProjectError(f"{self.shown(file)}: no such Python file")
         module = importlib.util.module_from_spec(found)
         sys.modules[name] = module  # dataclasses and pickle look a module up by its name
+        if str(self.root) not in sys.path:
+            sys.path.append(str(self.root))  # a task file imports the code that it lies beside
         try:
             found.loader.exec_module(module)
         except NeuronspecError as error:

@@ -28,9 +28,40 @@ def test_every_block_has_a_language_that_is_checked():
     assert {name for name, _ in BLOCKS} <= {"python", "sh", "toml", "text"}
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0][:40])
+FILES = [code for code in blocks("python") if code.startswith(("# tasks/", "# specs/"))]
+
+
+@pytest.mark.parametrize("code", [c for c in blocks("python") if c not in FILES], ids=lambda code: code[:40])
 def test_python_blocks_run(code):
     exec(compile(code, "README.md", "exec"), {})
+
+
+MY_MODEL = """
+from torch import nn
+
+class CharModel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.rnn, self.head = nn.Embedding(5, 4), nn.LSTM(4, 6), nn.Linear(6, 5)
+"""
+
+
+def test_ones_own_network_is_verified_in_under_15_lines(tmp_path):
+    """The files of the README, with a module, its weights and a text."""
+    (tmp_path / "my_model.py").write_text(MY_MODEL)
+    (tmp_path / "text.txt").write_text("abba cab\n" * 100)
+    save = "import torch, my_model; torch.save(my_model.CharModel().state_dict(), 'weights.pt')"
+    for code in FILES:
+        file = tmp_path / code.splitlines()[0].removeprefix("# ")
+        file.parent.mkdir()
+        file.write_text(code)
+    said = [["-c", save], ["-m", "neuronspec", "verify", "--json", "run.json"]]
+    for arguments in said:
+        run = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode in (0, 1), run.stderr  # whether a random network follows the line is not the point
+    assert "a cell unit follows the line" in run.stdout
+    lines = [line for code in FILES for line in code.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(lines) < 15
 
 
 @pytest.mark.parametrize("script", blocks("sh"), ids=lambda script: script.split("#")[0].strip())

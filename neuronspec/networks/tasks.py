@@ -50,6 +50,26 @@ class Example:
     pair: Example | None = None
 
 
+def windows(text: str, length: int, prompt: int = 1) -> Callable[[random.Random], Example]:
+    """Return a ``sample`` for a task about a long text: pieces of it, from anywhere.
+
+    Args:
+        length: of each piece, in symbols.
+        prompt: how many of them are given.
+
+    Raises:
+        TaskError: the text has no such piece.
+    """
+    if not 0 < prompt <= length <= len(text):
+        raise TaskError(f"windows(length={length}, prompt={prompt}): a text of {len(text)} symbols has no such pieces")
+
+    def sample(rng: random.Random) -> Example:
+        first = rng.randint(0, len(text) - length)
+        return Example(text[first : first + length], prompt)
+
+    return sample
+
+
 @dataclass(frozen=True)
 class Generated:
     """What a network made of an example's prompt: the completion that was due, and the one that came."""
