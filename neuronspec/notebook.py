@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from neuronspec.engine.evaluate import View, estimate, scores
 from neuronspec.engine.patching import Clean
-from neuronspec.engine.picks import Lane, bases, pick
+from neuronspec.engine.picks import Lane, bases, pick, places
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network, check_parity, trace
 from neuronspec.engine.vocabulary import EVALUATED, place_problems
@@ -163,17 +163,17 @@ class Wrapped:
             under: edits the run, inside the recurrence.
             lengths: of each sequence, where tensors are padded.
         """
-        places = self._places(sites)
-        subject = self._subject(inputs, places, lengths)
-        run = self._run(subject, under, places)
-        values = {place: torch.from_numpy(run.values[place]) for place in places}
+        asked = self._places(sites)
+        subject = self._subject(inputs, {*asked, *self._edited(under)}, lengths)
+        run = self._run(subject, under, asked)
+        values = {place: torch.from_numpy(run.values[place]) for place in asked}
         texts = [] if self.alphabet is None else [example.text for example in subject.verification]
         return Trace(values, run.logits.cpu(), torch.from_numpy(run.sequences.lengths), texts)
 
     def logits(self, inputs: Any, *, under: Intervention | None = None, lengths: Any = None) -> Tensor:
         """Return the logits of the next symbol while the network reads, ``[time batch symbol]``."""
         self._want_read_out()
-        return self._run(self._subject(inputs, [], lengths), under, []).logits.cpu()
+        return self._run(self._subject(inputs, self._edited(under), lengths), under, []).logits.cpu()
 
     def generate(
         self,
@@ -204,7 +204,7 @@ class Wrapped:
         prompt = ("\n" if "\n" in alphabet else alphabet[0]) if prompt is None else prompt
         examples = tuple(Example(text, prompt=len(text)) for text in self._texts([prompt]) * n)
         network = replace(self.network, seed=seed)
-        subject = Subject(network, examples, examples, [], temperature=temperature, length=length)
+        subject = Subject(network, examples, examples, self._edited(under), temperature=temperature, length=length)
         if under is None:
             return subject.own_texts
         lane = self._lane(under, subject)
@@ -236,14 +236,14 @@ class Wrapped:
         if (chunk is not None and chunk < 1) or not 1 <= streams <= max(1, len(text)):
             raise NetworkError(f"stream(chunk={chunk}, streams={streams}): expected at least 1, and a symbol for each")
         chunk = chunk or max(1, AT_ONCE // streams)
-        places = self._places(sites)
+        asked = self._places(sites)
         steps = len(text) // streams
         states: list[State] | None = None
         for first in range(0, steps, chunk):
             last = min(first + chunk, steps)
             pieces = self._texts([text[k * steps + first : k * steps + last] for k in range(streams)])
             read = tokens_of(pieces, self.network.vocabulary).to(self.network.device)
-            run, states = resume(self.network, read, places, states)
+            run, states = resume(self.network, read, asked, states)
             lengths = torch.full((streams,), last - first)
             yield Trace({p: v.cpu() for p, v in run.values.items()}, run.logits.cpu(), lengths, pieces)
 
@@ -263,26 +263,30 @@ class Wrapped:
 
     # What is asked, as the engine takes it.
 
-    def _run(self, subject: Subject, under: Intervention | None, places: Sequence[Place]) -> Clean:
+    def _edited(self, under: Intervention | None) -> set[Place]:
+        """Where an intervention writes, and so may take values from."""
+        return set() if under is None else places([under], self.sizes)
+
+    def _run(self, subject: Subject, under: Intervention | None, asked: Sequence[Place]) -> Clean:
         if under is None:
             return subject.clean("verification")
-        runs, used = subject.edited(under, [self._lane(under, subject)], places)
+        runs, used = subject.edited(under, [self._lane(under, subject)], asked)
         if not used.any():
             raise NetworkError(f"{under} could be made in no sequence")
         return next(runs)
 
-    def _subject(self, inputs: Any, places: Sequence[Place], lengths: Any = None, prompt: int = 1) -> Subject:
+    def _subject(self, inputs: Any, asked: Collection[Place], lengths: Any = None, prompt: int = 1) -> Subject:
         if self.alphabet is None:
             if not isinstance(inputs, Tensor | PackedSequence):
                 raise NetworkError(f"{type(inputs).__name__}: without an alphabet, {self.network.name} reads tensors")
             read, steps = to_time_first(self.model, inputs, lengths)
             examples = tuple(Example("\0" * length) for length in steps.tolist())
-            return Subject(self.network, examples, examples, places, inputs=read)
+            return Subject(self.network, examples, examples, asked, inputs=read)
         if isinstance(inputs, Tensor | PackedSequence):
             raise NetworkError("with an alphabet, a network reads texts; wrap the module without one to read tensors")
         texts = self._texts([inputs] if isinstance(inputs, str) else inputs)
         examples = tuple(Example(text, prompt=min(prompt, len(text))) for text in texts)
-        return Subject(self.network, examples, examples, places)
+        return Subject(self.network, examples, examples, asked)
 
     def _texts(self, texts: Any) -> list[str]:
         """The texts as the alphabet has them."""

@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
+from user_modules import CharModel, seeded
 
 import neuronspec as ns
 from neuronspec import wrap
@@ -172,6 +175,66 @@ def test_the_backward_direction_sees_edits_of_later_steps():
     assert torch.equal(clean["hidden"][3:], edited["hidden"][3:])
     assert (edited["hidden"][2, :, 8] == 2).all()
     assert not torch.allclose(clean["hidden"][0, :, 6:], edited["hidden"][0, :, 6:], atol=1e-4)
+
+
+ARCHITECTURES = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["rnn", "relu_rnn", "lstm", "gru", "lstm with projections"]),
+        "layers": st.integers(1, 2),
+        "bidirectional": st.booleans(),
+        "bias": st.booleans(),
+        "seed": st.integers(0, 9),
+    }
+)
+PLACE = st.integers(0, 11)
+
+
+def own_network(place, kind, **options):
+    """A network of any shape, and one of the sites of one of its layers."""
+    projected = {"proj_size": 2} if "proj" in kind else {}
+    net = wrap(seeded(CharModel, kind.partition(" ")[0], **options, **projected), "abcde")
+    layer, site = sorted(net.sizes)[place % len(net.sizes)]
+    return net, getattr(ns, site).layer(layer)
+
+
+MOMENTS = st.sampled_from([ns.start, ns.start + 2, ns.end, ns.first("b"), ns.last("a"), None, ns.char("a")])
+STRINGS = ["abcab", "ba", "edcba" * 2]
+
+
+@given(PLACE, ARCHITECTURES, MOMENTS, MOMENTS)
+@settings(max_examples=20)
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_the_order_of_disjoint_edits_does_not_matter(place, architecture, at, other):
+    net, units = own_network(place, **architecture)
+    one, two = ns.add(units[0], 0.4, at=at), ns.set_to(units[1], -0.3, at=other)
+    assert torch.equal(net.logits(STRINGS, under=one + two), net.logits(STRINGS, under=two + one))
+
+
+@given(PLACE, ARCHITECTURES, st.sampled_from([ns.start, ns.start + 1, ns.end, ns.first("b")]))
+@settings(max_examples=20)
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_a_delay_by_no_step_changes_nothing(place, architecture, at):
+    net, units = own_network(place, **architecture)
+    assert torch.allclose(net.logits(STRINGS, under=ns.delay(units, 0, at=at)), net.logits(STRINGS), atol=1e-6)
+
+
+@given(PLACE, ARCHITECTURES, MOMENTS)
+@settings(max_examples=20)
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_an_edit_changes_nothing_before_it_and_what_it_says_at_it(place, architecture, at):
+    net, units = own_network(place, **architecture)
+    unit = units[1]
+    clean, edited = net.trace(STRINGS), net.trace(STRINGS, under=ns.set_to(unit, 0.7, at=at))
+    for b, text in enumerate(STRINGS):
+        steps = range(len(text)) if at is None else [t for t in range(len(text)) if text[t] == "a"]
+        if at is not None and at != ns.char("a"):
+            found = {ns.start: 0, ns.start + 2: 2, ns.end: len(text) - 1}.get(at, text.find("b"))
+            found = text.rfind("a") if at == ns.last("a") else found
+            steps = [found] if found < len(text) else []
+        assert all(edited[unit][t, b] == torch.tensor(0.7) for t in steps)
+        first = min(steps, default=len(text))
+        if net.network.causal:
+            assert torch.allclose(edited.logits[:first, b], clean.logits[:first, b], atol=1e-6)
 
 
 def circumstances(module):

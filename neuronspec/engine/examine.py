@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neuronspec.engine.evaluate import View, estimate, scores
-from neuronspec.engine.picks import DRAWS, Lane, Sizes, bases, layer_of, pick, random_lanes, units
+from neuronspec.engine.picks import DRAWS, Lane, bases, pick, places, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
 from neuronspec.engine.subject import Clock, Subject, limits
@@ -24,8 +24,7 @@ from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import measured, size
-from neuronspec.language.units import On, Picked, Site, Unit, Units
-from neuronspec.networks.cells import Place
+from neuronspec.language.units import Picked, Site, Unit, Units
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
 from neuronspec.networks.training import one_thread, untrained
@@ -83,17 +82,6 @@ def examine(request: Request) -> Examined:
     """Examine one network on every claim; what is wrong with the network becomes the outcome *error*."""
     with one_thread():
         return _Examination(request).run()
-
-
-def places(claims: Sequence[Claim], sizes: Sizes) -> set[Place]:
-    """Return every layer and site of a network that some claim reads or edits."""
-    asked: set[Place] = set()
-    for claim in claims:
-        sites = [e for e in claim.walk() if isinstance(e, Site)]
-        layers = {layer_of(site) for site in sites}
-        moved = {e.site.name for e in claim.walk() if isinstance(e, On) and e.site.layer_number is None}
-        asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
-    return asked & set(sizes)
 
 
 class _Examination:

@@ -76,6 +76,17 @@ def layer_of(site: Site) -> int:
     return site.layer_number or 0
 
 
+def places(expressions: Sequence[Expression], sizes: Sizes) -> set[Place]:
+    """Return every layer and site of a network that some expression reads or edits."""
+    asked: set[Place] = set()
+    for expression in expressions:
+        sites = [e for e in expression.walk() if isinstance(e, Site)]
+        moved = {e.site.name for e in expression.walk() if isinstance(e, words.On) and e.site.layer_number is None}
+        layers = {layer_of(site) for site in sites}
+        asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
+    return asked & set(sizes)
+
+
 @singledispatch
 def units(expression: object, lane: Lane, sizes: Sizes) -> UnitSet:
     """Return the units that an expression means on a lane.
