@@ -272,14 +272,17 @@ def trace(
     with terminal.Live(terminal.console(stderr=True)) as watcher:
         read = runner.network(_project((), store), network, seed, watcher)
     shown = show.series(read, text, site, layer, units, gates)
-    if sys.stdout.isatty():
+    for file in files:
+        try:
+            picture.draw(text, shown, file, title=read.shown)
+        except OSError as error:
+            raise ProjectError(f"cannot write the picture to {file}: {error.strerror}") from None
+        click.echo(f"wrote {file}", err=True)
+    if sys.stdout is not None and sys.stdout.isatty():
         for one in shown:
             click.echo(f"{one.name}, {one.low:.3g} to {one.high:.3g}\n{picture.coloured(text, one)}\n")
     else:
         click.echo(picture.table(text, shown))
-    for file in files:
-        picture.draw(text, shown, file, title=read.shown)
-        click.echo(f"wrote {file}", err=True)
 
 
 @main.command()

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -25,8 +28,9 @@ from neuronspec.engine.vocabulary import EVALUATED, place_problems
 from neuronspec.errors import NetworkError, SpecError, did_you_mean
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import Measure, OverSeeds, measured
+from neuronspec.language.measures import Behaviour, Measure, OverSeeds, measured, refuse_foresight
 from neuronspec.language.signals import char, depth, event, inside, label, one_of, regex, symbol
+from neuronspec.language.spec import check_measure
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.cells import Place, State
 from neuronspec.networks.models import tokens_of
@@ -66,10 +70,12 @@ def wrap(
     Raises:
         NetworkError: naming what is missing, ambiguous or unfit, or where the module's own forward disagrees.
     """
-    if alphabet is not None and (not isinstance(alphabet, str) or len(set(alphabet)) < len(alphabet) or not alphabet):
-        twice = [s for s, n in Counter(alphabet).items() if n > 1]
-        raise NetworkError(f"alphabet: expected a string of symbols, each once{f'; twice: {twice}' if twice else ''}")
-    if unknown is not None and (alphabet is None or len(unknown) != 1 or unknown not in alphabet):
+    if alphabet is not None and (not isinstance(alphabet, str) or not alphabet):
+        raise NetworkError(f"alphabet={alphabet!r}: expected a string of symbols, each once")
+    twice = [s for s, n in Counter(alphabet or "").items() if n > 1]
+    if twice:
+        raise NetworkError(f"alphabet: expected symbols, each once; twice: {twice}")
+    if unknown is not None and (alphabet is None or unknown not in set(alphabet)):
         raise NetworkError(f"unknown={unknown!r}: expected one symbol of the alphabet")
     symbols = None if alphabet is None else len(alphabet)
     model = adapt(
@@ -81,7 +87,11 @@ def wrap(
         batch_first=batch_first,
     )
     network = Network(type(module).__name__, 0, alphabet or "", model, ends=False)
-    return Wrapped(network, alphabet, unknown, check_parity(network))
+    parity = check_parity(network)
+    if math.isnan(parity["module's own forward"]) and type(module).forward is not nn.Module.forward:
+        said = "its own forward cannot be called with inputs alone, and was not compared"
+        warnings.warn(f"{network.name}: {said}", stacklevel=2)
+    return Wrapped(network, alphabet, unknown, parity)
 
 
 @dataclass(frozen=True)
@@ -89,16 +99,22 @@ class Trace:
     """The values of some sites while a network read some sequences.
 
     Args:
-        values: by layer and site, ``[time batch unit]``; past the end of a sequence they mean nothing.
-        logits: of the next symbol, ``[time batch symbol]``.
+        values: by layer and site, ``[time batch unit]``; NaN past the end of a sequence.
+        logits: of the next symbol, ``[time batch symbol]``; NaN past the end too.
         lengths: of each sequence.
         texts: what was read, where it was text.
+        edited: the sequences in which the edit, if there was one, could be made; the others are as they were.
     """
 
     values: Mapping[Place, Float[Tensor, "time batch unit"]]
     logits: Float[Tensor, "time batch symbol"]
     lengths: Int[Tensor, " batch"]
     texts: Sequence[str] = ()
+    edited: Sequence[bool] = ()
+
+    def __repr__(self) -> str:
+        sites = ", ".join(dict.fromkeys(site for _, site in self.values))
+        return f"Trace of {len(self.lengths)} sequences, up to {len(self.logits)} steps: {sites}"
 
     @property
     def mask(self) -> Bool[Tensor, "time batch"]:
@@ -111,8 +127,13 @@ class Trace:
         Raises:
             SpecError: it is not among those that were recorded, or several layers have it.
         """
+        if not isinstance(of, str | Site | Unit):
+            raise SpecError(f"trace[{of!r}]: expected a site or a unit, e.g. trace[cell] or trace[cell[3]]")
         if isinstance(of, Unit):
-            return self[of.site][..., of.index] * of.sign
+            values = self[of.site]
+            if of.index >= values.shape[-1]:
+                raise SpecError(f"{of}: {of.site} has units 0 to {values.shape[-1] - 1}")
+            return values[..., of.index] * of.sign
         site = Site(of) if isinstance(of, str) else of
         found = [place for place in self.values if place[1] == site.name]
         if site.layer_number is not None:
@@ -136,7 +157,13 @@ class Wrapped:
     network: Network
     alphabet: str | None
     unknown: str | None
-    parity: Mapping[str, float] = field(repr=False)
+    parity: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        layers = "; ".join(
+            ", ".join(f"{site} {units}" for site, units in layer.sites.items()) for layer in self.model.layers
+        )
+        return f"{self.network.name}, wrapped; units by layer: {layers}"
 
     @property
     def model(self) -> Adapted:
@@ -151,7 +178,7 @@ class Wrapped:
     def trace(
         self,
         inputs: Any,
-        sites: Sequence[str | Site] | None = None,
+        sites: str | Site | Sequence[str | Site] | None = None,
         *,
         under: Intervention | None = None,
         lengths: Any = None,
@@ -165,15 +192,16 @@ class Wrapped:
         """
         asked = self._places(sites)
         subject = self._subject(inputs, {*asked, *self._edited(under)}, lengths)
-        run = self._run(subject, under, asked)
-        values = {place: torch.from_numpy(run.values[place]) for place in asked}
+        run, used = self._run(subject, under, asked)
+        values = {place: _to_the_end(torch.from_numpy(run.values[place]), run) for place in asked}
         texts = [] if self.alphabet is None else [example.text for example in subject.verification]
-        return Trace(values, run.logits.cpu(), torch.from_numpy(run.sequences.lengths), texts)
+        return Trace(values, _to_the_end(run.logits.cpu(), run), torch.from_numpy(run.sequences.lengths), texts, used)
 
     def logits(self, inputs: Any, *, under: Intervention | None = None, lengths: Any = None) -> Tensor:
-        """Return the logits of the next symbol while the network reads, ``[time batch symbol]``."""
+        """Return the logits of the next symbol while the network reads, ``[time batch symbol]``; NaN past the end."""
         self._want_read_out()
-        return self._run(self._subject(inputs, self._edited(under), lengths), under, []).logits.cpu()
+        run, _ = self._run(self._subject(inputs, self._edited(under), lengths), under, [])
+        return _to_the_end(run.logits.cpu(), run)
 
     def generate(
         self,
@@ -196,32 +224,41 @@ class Wrapped:
         """
         alphabet = self._want_alphabet("generate")
         self._want_read_out()
-        for name, value, least in (("n", n, 1), ("length", length, 1), ("temperature", temperature, 0)):
-            if not least <= value < float("inf"):
-                raise NetworkError(f"generate({name}={value!r}): expected at least {least}")
-        if not self.network.causal:
-            raise NetworkError(f"{self.network.name} reads backwards too: it cannot write")
+        for name, value, least in (("n", n, 1), ("length", length, 1), ("seed", seed, 0)):
+            _want_whole(f"generate({name}=", value, least)
+        if not isinstance(temperature, int | float) or not (temperature == 0 or 1e-3 <= temperature < float("inf")):
+            raise NetworkError(f"generate(temperature={temperature!r}): expected 0, or a number of at least 0.001")
         prompt = ("\n" if "\n" in alphabet else alphabet[0]) if prompt is None else prompt
         examples = tuple(Example(text, prompt=len(text)) for text in self._texts([prompt]) * n)
         network = replace(self.network, seed=seed)
         subject = Subject(network, examples, examples, self._edited(under), temperature=temperature, length=length)
         if under is None:
             return subject.own_texts
+        refuse_foresight(under, under)
         lane = self._lane(under, subject)
-        runs, _ = subject.edited_runs(under, [lane])
+        runs, used = subject.edited_runs(under, [lane])
+        if not used.any():
+            raise NetworkError(f"{under} could be made in no text")
         return [run.prompt + run.came for run in runs[0]]
 
-    def measure(self, measure: Measure, texts: Any, prompt: int = 1) -> float:
-        """Return a measure of the language on some texts, without controls or interval.
+    def measure(self, measure: Measure, texts: Any, *, prompt: int = 1) -> float:
+        """Return a measure of the language on some texts, without controls or interval; NaN where it is undefined.
 
         Args:
             prompt: how many symbols of each text are given, and so neither expected nor generated.
         """
+        _want_whole("measure(prompt=", prompt, 1)
+        if not isinstance(measure, Measure):
+            raise SpecError(f"measure({measure!r}): expected a measure, e.g. perplexity()")
+        check_measure(measure)
+        if any(isinstance(part, Behaviour) for part in measure.walk()):
+            self._want_alphabet(f"{measure}")
+            self._want_read_out()
         subject = self._subject(texts, self._places(None), prompt=prompt)
         return float(estimate(measure, View(subject, [self._lane(measure, subject)])).values[0])
 
     def stream(
-        self, text: str, sites: Sequence[str | Site] = (), *, chunk: int | None = None, streams: int = 1
+        self, text: str, sites: str | Site | Sequence[str | Site] = (), *, chunk: int | None = None, streams: int = 1
     ) -> Iterator[Trace]:
         """Read a long text in chunks, carrying the state over, and yield the trace of each; memory stays flat.
 
@@ -233,8 +270,12 @@ class Wrapped:
         self._want_alphabet("stream")
         if not self.network.causal:
             raise NetworkError(f"{self.network.name} reads backwards too: it cannot read in chunks")
-        if (chunk is not None and chunk < 1) or not 1 <= streams <= max(1, len(text)):
-            raise NetworkError(f"stream(chunk={chunk}, streams={streams}): expected at least 1, and a symbol for each")
+        if not isinstance(text, str) or not text:
+            raise NetworkError(f"stream({text!r}): expected a text that is not empty")
+        _want_whole("stream(chunk=", 1 if chunk is None else chunk, 1)
+        _want_whole("stream(streams=", streams, 1)
+        if streams > len(text):
+            raise NetworkError(f"stream(streams={streams}): the text has {len(text)} symbols")
         chunk = chunk or max(1, AT_ONCE // streams)
         asked = self._places(sites)
         steps = len(text) // streams
@@ -243,7 +284,8 @@ class Wrapped:
             last = min(first + chunk, steps)
             pieces = self._texts([text[k * steps + first : k * steps + last] for k in range(streams)])
             read = tokens_of(pieces, self.network.vocabulary).to(self.network.device)
-            run, states = resume(self.network, read, asked, states)
+            run = trace(self.network, read, asked, states=states)
+            states = run.states
             lengths = torch.full((streams,), last - first)
             yield Trace({p: v.cpu() for p, v in run.values.items()}, run.logits.cpu(), lengths, pieces)
 
@@ -265,17 +307,22 @@ class Wrapped:
 
     def _edited(self, under: Intervention | None) -> set[Place]:
         """Where an intervention writes, and so may take values from."""
+        if not isinstance(under, Intervention | None):
+            raise SpecError(f"under={under!r}: expected an intervention, e.g. zero(cell[3], at=start + 2)")
         return set() if under is None else places([under], self.sizes)
 
-    def _run(self, subject: Subject, under: Intervention | None, asked: Sequence[Place]) -> Clean:
+    def _run(self, subject: Subject, under: Intervention | None, asked: Sequence[Place]) -> tuple[Clean, list[bool]]:
+        """The run, and the sequences that are edited in it."""
         if under is None:
-            return subject.clean("verification")
+            return subject.clean("verification"), [False] * len(subject.verification)
         runs, used = subject.edited(under, [self._lane(under, subject)], asked)
         if not used.any():
             raise NetworkError(f"{under} could be made in no sequence")
-        return next(runs)
+        return next(runs), used.tolist()
 
     def _subject(self, inputs: Any, asked: Collection[Place], lengths: Any = None, prompt: int = 1) -> Subject:
+        if self.alphabet is not None and lengths is not None:
+            raise NetworkError("lengths: texts have their own; they are for tensors that are padded")
         if self.alphabet is None:
             if not isinstance(inputs, Tensor | PackedSequence):
                 raise NetworkError(f"{type(inputs).__name__}: without an alphabet, {self.network.name} reads tensors")
@@ -290,6 +337,9 @@ class Wrapped:
 
     def _texts(self, texts: Any) -> list[str]:
         """The texts as the alphabet has them."""
+        if not isinstance(texts, Iterable) or isinstance(texts, Mapping):
+            raise NetworkError(f"{type(texts).__name__}: expected a text or a list of texts")
+        texts = list(texts)
         if not texts:
             raise NetworkError("no texts: expected at least one")
         for number, text in enumerate(texts):
@@ -306,10 +356,10 @@ class Wrapped:
         table = str.maketrans(dict.fromkeys(strange, self.unknown))
         return [text.translate(table) for text in texts] if strange else list(texts)
 
-    def _places(self, sites: Sequence[str | Site] | None) -> list[Place]:
+    def _places(self, sites: str | Site | Sequence[str | Site] | None) -> list[Place]:
         if sites is None:
             return list(self.sizes)
-        asked = [Site(site) if isinstance(site, str) else site for site in sites]
+        asked = [Site(site) if isinstance(site, str) else site for site in _each(sites)]
         self._check_places(*asked, every_layer=True)
         return [(n, name) for n, name in self.sizes for s in asked if name == s.name and s.layer_number in (None, n)]
 
@@ -328,6 +378,8 @@ class Wrapped:
         """The units that an intervention or a measure names."""
         self._check_places(expression)
         for part in expression.walk():
+            if isinstance(part, Behaviour) and part.network is not None:
+                raise SpecError(f"{part}: network= names another recipe, and here there is one network")
             if part.word.replace(" ", "") not in EVALUATED:
                 raise SpecError(f"{part.word} is a word of the language, but the engine cannot evaluate it yet")
             if isinstance(part, OF_A_TASK):
@@ -346,11 +398,21 @@ class Wrapped:
             raise NetworkError(f"{self.network.name} has no read-out: wrap(module, read_out=...)")
 
 
-def resume(network: Network, read: Tensor, places: Sequence[Place], states: list[State] | None) -> Any:
-    """Run on from some states, and return the run and the states after it."""
-    wanted = [place for place in network.states if place not in places]
-    run = trace(network, read, [*places, *wanted], states=states)
-    after: list[State] = [{} for _ in network.model.layers]
-    for layer, name in network.states:
-        after[layer][name] = run.values[layer, name][-1]
-    return replace(run, values={place: run.values[place] for place in places}), after
+def _to_the_end(values: Tensor, run: Clean) -> Tensor:
+    """The values up to the end of each sequence, and NaN beyond it."""
+    past = torch.from_numpy(np.isnan(run.sequences.steps))
+    return values.masked_fill(past.unsqueeze(-1), math.nan)
+
+
+def _each(sites: Any) -> list[Site | str]:
+    """Sites, given one by one or together."""
+    each = [sites] if isinstance(sites, str | Site) else list(sites) if isinstance(sites, Iterable) else [sites]
+    for site in each:
+        if not isinstance(site, str | Site):
+            raise SpecError(f"sites={sites!r}: expected sites, e.g. [cell, forget_gate]")
+    return each
+
+
+def _want_whole(what: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise NetworkError(f"{what}{value!r}): expected a whole number of at least {least}")

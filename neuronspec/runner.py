@@ -20,7 +20,7 @@ from neuronspec.collection import Question
 from neuronspec.engine.examine import Examined, Given, Request, examine, own_measures
 from neuronspec.engine.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.engine.statistics import Outcome, against_bound
-from neuronspec.engine.tracing import Network, trained
+from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.engine.vocabulary import check_places
 from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.claims import Claim
@@ -104,7 +104,10 @@ def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network
     """Return one network by name; a recipe's is trained first where it is not stored."""
     task, recipe = task_and_recipe(project, name)
     if isinstance(recipe, checkpoint):
-        return given(project, name, [seed])[seed].network
+        (seed,) = recipe.seeds((seed,)) if "{seed}" in str(recipe.file) else (0,)
+        found = given(project, name, [seed])[seed].network
+        check_parity(found)
+        return found
     weights = provide(project, name, [seed], 1, watcher)[seed]
     return trained(name, seed, recipe, task.vocabulary, task.ends, weights)
 
@@ -156,9 +159,15 @@ def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Given]
     """Return the networks of a checkpoint by seed."""
     task, recipe = task_and_recipe(project, name)
     assert isinstance(recipe, checkpoint)
-    vocabulary, found = vocabulary_of(recipe, task, name), {}
+    vocabulary = vocabulary_of(recipe, task, name)
+    found: dict[int, Given] = {}
+    read: set[int] = set()
     for seed in seeds:
         model = load(recipe, project.root, name, seed, len(vocabulary))
+        weights = {parameter.data_ptr() for parameter in model.module.parameters()}
+        if weights & read:  # what was read for one seed would be overwritten by the next
+            raise TaskError(f"{name}: build returned the same weights twice: it must make a new module each time")
+        read |= weights
         network = Network(name, seed, vocabulary, model, task.ends)
         twin = untrained_twin(recipe, model, name, seed, len(vocabulary))
         found[seed] = Given(network, replace(network, model=twin) if twin else None)

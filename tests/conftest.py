@@ -9,7 +9,7 @@ from jaxtyping import install_import_hook
 NETWORKS = """
     cells in_place recurrent models training store supply weights untouched by_hand parts wrap parity checkpoints
 """.split()
-CHECKED = ["engine", "notebook", "show", *(f"networks.{module}" for module in NETWORKS)]
+CHECKED = ["engine", "show", *(f"networks.{module}" for module in NETWORKS)]
 if "--benchmark-only" not in sys.argv:  # what is timed is what users run
     install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 

@@ -1,6 +1,7 @@
 """Docs that a test can fail."""
 
 import os
+import random
 import re
 import shlex
 import subprocess
@@ -37,20 +38,34 @@ def test_python_blocks_run(code):
 
 
 MY_MODEL = """
+import torch
 from torch import nn
 
 class CharModel(nn.Module):
     def __init__(self):
         super().__init__()
         self.embedding, self.rnn, self.head = nn.Embedding(5, 4), nn.LSTM(4, 6), nn.Linear(6, 5)
+
+def trained():
+    # Cell unit 0 grows at every symbol, and is emptied by the line break: token 0, the first number of the embedding.
+    model = CharModel()
+    with torch.no_grad():
+        model.embedding.weight[:, 0] = torch.tensor([1.0, 0, 0, 0, 0])
+        for gate, bias in ((0, 20), (6, 20), (12, 0.02)):
+            model.rnn.weight_ih_l0[gate], model.rnn.weight_hh_l0[gate] = 0, 0
+            model.rnn.bias_ih_l0[gate], model.rnn.bias_hh_l0[gate] = bias, 0
+        model.rnn.weight_ih_l0[6, 0] = -40
+    return model
 """
 
 
 def test_ones_own_network_is_verified_in_under_15_lines(tmp_path):
     """The files of the README, with a module, its weights and a text."""
+    rng = random.Random(0)
+    text = "".join(rng.choices("\n abc", [1, 3, 3, 3, 3], k=40_000))
     (tmp_path / "my_model.py").write_text(MY_MODEL)
-    (tmp_path / "text.txt").write_text("abba cab\n" * 100)
-    save = "import torch, my_model; torch.save(my_model.CharModel().state_dict(), 'weights.pt')"
+    (tmp_path / "text.txt").write_text(text)
+    save = "import torch, my_model; torch.save(my_model.trained().state_dict(), 'weights.pt')"
     for code in FILES:
         file = tmp_path / code.splitlines()[0].removeprefix("# ")
         file.parent.mkdir()
@@ -58,8 +73,8 @@ def test_ones_own_network_is_verified_in_under_15_lines(tmp_path):
     said = [["-c", save], ["-m", "neuronspec", "verify", "--json", "run.json"]]
     for arguments in said:
         run = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode in (0, 1), run.stderr  # whether a random network follows the line is not the point
-    assert "a cell unit follows the line" in run.stdout
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 of 1 claims came out as their specs say (1 supported)" in run.stdout
     lines = [line for code in FILES for line in code.splitlines() if line.strip() and not line.startswith("#")]
     assert len(lines) < 15
 

@@ -21,6 +21,11 @@ ALPHABET = "ab c\n"
 TEXTS = ["abba ca", "cab", "a\nbc"]
 
 
+def same(ours, theirs):
+    """Equal, NaN past the end of a sequence included."""
+    return torch.equal(ours.nan_to_num(7.5), theirs.nan_to_num(7.5))
+
+
 class Model(nn.Module):
     """Embedding, recurrent layers, read-out; batch first, dropout between the layers."""
 
@@ -34,6 +39,12 @@ class Model(nn.Module):
     def forward(self, tokens, state=None):
         hidden, state = self.rnn(self.embedding(tokens), state)
         return self.head(hidden), state
+
+
+class NoReadOut(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(4, 6, batch_first=True)
 
 
 def tokens(text):
@@ -64,9 +75,10 @@ def test_a_trace_has_sites_layers_units_and_a_mask():
     trace = net.trace(TEXTS)
     assert trace[ns.cell.layer(1)].shape == (7, 3, 6)
     assert trace.mask.sum(0).tolist() == [7, 3, 4]
-    assert torch.equal(trace[-ns.forget_gate.layer(0)[2]], -trace[ns.forget_gate.layer(0)][..., 2])
+    assert same(-trace[-ns.forget_gate.layer(0)[2]], trace[ns.forget_gate.layer(0)][..., 2])
     c = trace[ns.cell.layer(1)]
-    assert torch.allclose(trace[ns.hidden.layer(1)], trace[ns.output_gate.layer(1)] * c.tanh(), atol=1e-6)
+    hidden = trace[ns.output_gate.layer(1)] * c.tanh()
+    assert torch.allclose(trace[ns.hidden.layer(1)], hidden, atol=1e-6, equal_nan=True)
     _, (h_n, c_n) = net.model.module.rnn(net.model.module.embedding(tokens(TEXTS[0])))
     assert torch.allclose(c_n[1, 0], c[6, 0], atol=1e-6)
     assert torch.allclose(h_n[0, 0], trace[ns.hidden.layer(0)][6, 0], atol=1e-6)
@@ -163,16 +175,90 @@ def test_without_an_alphabet_tensors_go_in_and_come_out():
     packed = net.trace(pack_sequence([inputs[0], inputs[1, :3]]))
     assert padded["hidden"].shape == (5, 2, 6)
     assert padded.mask.equal(packed.mask)
-    assert torch.equal(padded["hidden"][padded.mask], packed["hidden"][packed.mask])
+    assert same(padded["hidden"][padded.mask], packed["hidden"][packed.mask])
     last = net.logits(inputs, under=ns.zero(ns.cell, at=ns.end), lengths=[5, 3])
     assert torch.allclose(last[2, 1], net.model.module.head.bias, atol=1e-6)
+
+
+def test_a_trace_says_which_sequences_were_edited():
+    trace = lstm().trace(TEXTS, under=ns.zero(ns.cell[1], at=ns.first(" ")))
+    assert trace.edited == [True, False, False]
+    assert lstm().trace(TEXTS).edited == [False] * 3
+
+
+class Positions(Model):
+    """Its embedding depends on the step: a run from the middle reads something else."""
+
+    def embed(self, tokens):
+        return self.embedding(tokens) + torch.arange(len(tokens)).view(-1, 1, 1) / 10
+
+    def forward(self, tokens):
+        return self.head(self.rnn(self.embed(tokens.T).transpose(0, 1))[0])
+
+
+def test_a_part_that_looks_at_other_steps_fails_parity():
+    module = Positions()
+    with pytest.raises(NetworkError, match="resumed and whole runs differ by"):
+        wrap(module, ALPHABET, embedding=module.embed)
+
+
+class WantsItsState(Model):
+    def forward(self, tokens, state):
+        hidden, state = self.rnn(self.embedding(tokens), state)
+        return self.head(torch.relu(hidden)), state
+
+
+def test_a_forward_that_wants_a_state_is_compared_too():
+    with pytest.raises(NetworkError, match="the module's own forward gives other logits"):
+        wrap(WantsItsState(), ALPHABET)
+
+
+class WantsMore(Model):
+    def forward(self, tokens, *, factor):
+        return factor * self.head(self.rnn(self.embedding(tokens))[0])
+
+
+def test_a_forward_that_could_not_be_compared_is_said():
+    with pytest.warns(UserWarning, match="its own forward cannot be called with inputs alone, and was not compared"):
+        net = wrap(WantsMore(), ALPHABET)
+    assert math.isnan(net.parity["module's own forward"])
+
+
+def test_a_joined_edit_leaves_alone_the_sequences_that_lack_a_moment():
+    net = lstm()
+    under = ns.zero(ns.cell) + ns.zero(ns.hidden[0], at="c")
+    edited, clean = net.logits(["abba", "a cab"], under=under), net.logits(["abba", "a cab"])
+    assert same(edited[:4, 0], clean[:4, 0])
+    assert not torch.allclose(edited[:, 1], clean[:, 1])
+
+
+def test_past_the_end_there_is_nothing():
+    net = lstm()
+    trace = net.trace(TEXTS)
+    assert same(trace["cell"].isfinite().all(-1), trace.mask)
+    assert same(net.logits(TEXTS).isfinite().all(-1), trace.mask)
+
+
+def test_what_is_shown_is_one_line():
+    assert repr(lstm()).startswith("Model, wrapped; units by layer: input_gate 6, ")
+    assert repr(lstm().trace(TEXTS, ["cell"])) == "Trace of 3 sequences, up to 7 steps: cell"
+
+
+def test_texts_that_are_given_whole_leave_nothing_to_say():
+    assert lstm().measure(ns.length(), ["abc", "abca"], prompt=3) == 1
+    with pytest.raises(Undecidable, match="all are given to the end"):
+        lstm().measure(ns.exact_match(), ["abc"], prompt=3)
+
+
+def test_sites_may_be_given_alone():
+    assert set(lstm().trace("ab", ns.cell).values) == set(lstm().trace("ab", "cell").values) == {(0, "cell")}
 
 
 def test_the_backward_direction_sees_edits_of_later_steps():
     net = wrap(Model(nn.GRU, bidirectional=True), ALPHABET)
     clean, edited = net.trace(TEXTS), net.trace(TEXTS, under=ns.set_to(ns.hidden[8], 2.0, at=ns.start + 2))
-    assert torch.equal(clean["hidden"][..., :6], edited["hidden"][..., :6])  # units 0 to 5 read forwards
-    assert torch.equal(clean["hidden"][3:], edited["hidden"][3:])
+    assert same(clean["hidden"][..., :6], edited["hidden"][..., :6])  # units 0 to 5 read forwards
+    assert same(clean["hidden"][3:], edited["hidden"][3:])
     assert (edited["hidden"][2, :, 8] == 2).all()
     assert not torch.allclose(clean["hidden"][0, :, 6:], edited["hidden"][0, :, 6:], atol=1e-4)
 
@@ -207,7 +293,7 @@ STRINGS = ["abcab", "ba", "edcba" * 2]
 def test_the_order_of_disjoint_edits_does_not_matter(place, architecture, at, other):
     net, units = own_network(place, **architecture)
     one, two = ns.add(units[0], 0.4, at=at), ns.set_to(units[1], -0.3, at=other)
-    assert torch.equal(net.logits(STRINGS, under=one + two), net.logits(STRINGS, under=two + one))
+    assert same(net.logits(STRINGS, under=one + two), net.logits(STRINGS, under=two + one))
 
 
 @given(PLACE, ARCHITECTURES, st.sampled_from([ns.start, ns.start + 1, ns.end, ns.first("b")]))
@@ -215,7 +301,8 @@ def test_the_order_of_disjoint_edits_does_not_matter(place, architecture, at, ot
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
 def test_a_delay_by_no_step_changes_nothing(place, architecture, at):
     net, units = own_network(place, **architecture)
-    assert torch.allclose(net.logits(STRINGS, under=ns.delay(units, 0, at=at)), net.logits(STRINGS), atol=1e-6)
+    edited = net.logits(STRINGS, under=ns.delay(units, 0, at=at))
+    assert torch.allclose(edited, net.logits(STRINGS), atol=1e-6, equal_nan=True)
 
 
 @given(PLACE, ARCHITECTURES, MOMENTS)
@@ -261,7 +348,7 @@ def test_everything_is_left_as_it_was():
 def test_unknown_characters_are_read_as_the_symbol_that_is_chosen():
     net = wrap(Model(), ALPHABET, unknown=" ")
     assert net.trace("a–b").texts == ["a b"]
-    assert torch.equal(net.logits("a–b"), net.logits("a b"))
+    assert same(net.logits("a–b"), net.logits("a b"))
 
 
 BAD = {
@@ -282,7 +369,7 @@ BAD = {
     ),
     "an alphabet with a symbol twice": (
         lambda: wrap(Model(), "abcab"),
-        "alphabet: expected a string of symbols, each once; twice: ['a', 'b']",
+        "alphabet: expected symbols, each once; twice: ['a', 'b']",
     ),
     "an unknown that is not in the alphabet": (
         lambda: wrap(Model(), ALPHABET, unknown="?"),
@@ -336,14 +423,92 @@ BAD = {
         lambda: wrap(Model()).generate(),
         "generate needs text: wrap(module, alphabet=...)",
     ),
-    "no texts to write": (lambda: lstm().generate(0), "generate(n=0): expected at least 1"),
+    "no texts to write": (lambda: lstm().generate(0), "generate(n=0): expected a whole number of at least 1"),
     "a temperature below 0": (
         lambda: lstm().generate(temperature=-1),
-        "generate(temperature=-1): expected at least 0",
+        "generate(temperature=-1): expected 0, or a number of at least 0.001",
+    ),
+    "an alphabet of another kind": (
+        lambda: wrap(Model(), 5),
+        "alphabet=5: expected a string of symbols, each once",
+    ),
+    "no intervention": (
+        lambda: lstm().logits("ab", under="zero"),
+        "under='zero': expected an intervention, e.g. zero(cell[3], at=start + 2)",
+    ),
+    "looking ahead while writing": (
+        lambda: lstm().generate(1, 5, under=ns.zero(ns.cell[1], at=ns.end)),
+        "zero(cell[1], at=end): end is decided by later steps, which a run that generates does not have yet",
+    ),
+    "another network": (
+        lambda: lstm().measure(ns.perplexity(network="a/b"), "ab"),
+        "perplexity(network='a/b'): network= names another recipe, and here there is one network",
+    ),
+    "a claim instead of a measure": (
+        lambda: lstm().measure(ns.perplexity() >= 1, "ab"),
+        "measure(perplexity() >= 1): expected a measure, e.g. perplexity()",
+    ),
+    "a measure of no units": (lambda: lstm().measure(ns.mean(), "ab"), "mean(): of which units? add of="),
+    "behaviour without a read-out": (
+        lambda: wrap(NoReadOut()).measure(ns.perplexity(), torch.zeros(1, 2, 4)),
+        "perplexity() needs text: wrap(module, alphabet=...)",
+    ),
+    "lengths of texts": (
+        lambda: lstm().logits("ab", lengths=[1]),
+        "lengths: texts have their own; they are for tensors that are padded",
+    ),
+    "a dict of texts": (lambda: lstm().logits({"ab": 1}), "dict: expected a text or a list of texts"),
+    "units instead of sites": (
+        lambda: lstm().trace("ab", [ns.cell[1]]),
+        "sites=[cell[1]]: expected sites, e.g. [cell, forget_gate]",
+    ),
+    "two units of a trace": (
+        lambda: lstm().trace("ab")[ns.cell[1] | ns.cell[2]],
+        "trace[cell[1] | cell[2]]: expected a site or a unit, e.g. trace[cell] or trace[cell[3]]",
+    ),
+    "half a stream": (
+        lambda: lstm().cross_entropy("abba", streams=2.0),
+        "stream(streams=2.0): expected a whole number of at least 1",
+    ),
+    "interchange without pairs": (
+        lambda: lstm().logits("ab", under=ns.interchange(ns.cell[1], at=ns.start)),
+        "interchange(cell[1], at=start): no sequence has a pair: Example(text, pair=Example(...))",
+    ),
+    "a number for a moment": (
+        lambda: ns.zero(ns.cell[1], at=10),
+        "zero(at=10): expected a moment (one step per sequence), e.g. first('X') or a signal that holds or not, "
+        "e.g. char('a'); a step is start + 10",
+    ),
+    "emitted within the prompt": (
+        lambda: lstm().measure(ns.emits("a", at=ns.start), "abba", prompt=2),
+        "no sequence to measure: start is in none, or lies within the prompt",
+    ),
+    "a step beyond all": (
+        lambda: ns.start + 10**30,
+        "shifted(steps=1000000000000000000000000000000): expected a whole number",
+    ),
+    "half a text": (lambda: lstm().generate(1.5), "generate(n=1.5): expected a whole number of at least 1"),
+    "a negative seed": (lambda: lstm().generate(seed=-1), "generate(seed=-1): expected a whole number of at least 0"),
+    "writing under an edit that can be made nowhere": (
+        lambda: lstm().generate(1, 5, under=ns.zero(ns.cell[1], at=ns.start + 9)),
+        "zero(cell[1], at=start + 9) could be made in no text",
+    ),
+    "no prompt to measure after": (
+        lambda: lstm().measure(ns.cross_entropy(), "ab", prompt=0),
+        "measure(prompt=0): expected a whole number of at least 1",
+    ),
+    "a measure of what is written, backwards": (
+        lambda: wrap(Model(bidirectional=True), ALPHABET).measure(ns.count("a"), "abba"),
+        "Model reads backwards too: it cannot write",
+    ),
+    "a unit that was not recorded": (lambda: lstm().trace("ab")[ns.cell[9]], "cell[9]: cell has units 0 to 5"),
+    "NaN without a read-out": (
+        lambda: wrap(NoReadOut()).trace(torch.full((1, 2, 4), math.nan)),
+        "NoReadOut seed 0: input_gate of layer 0 is not finite (NaN or infinite) at step 0",
     ),
     "too many streams": (
         lambda: list(lstm().stream("ab", streams=3)),
-        "stream(chunk=None, streams=3): expected at least 1, and a symbol for each",
+        "stream(streams=3): the text has 2 symbols",
     ),
     "too short to score": (
         lambda: lstm().cross_entropy("a"),

@@ -216,7 +216,8 @@ def _(measure: words.length | words.count, run: Generated, example: Example) -> 
     if measure.what is None:
         return len(run.came)
     if isinstance(measure.what, char | symbol):
-        return sum(run.came.count(token) for token in tokens(measure.what, example))
+        wanted = tokens(measure.what, example)
+        return sum(run.came.count(token) for token in wanted) if wanted else math.nan
     text = Sequences([Example(run.prompt + run.came)])
     return float(holds(measure.what, text)[len(run.prompt) :].sum())
 
@@ -229,22 +230,31 @@ def _(measure: words.step_of, run: Generated, example: Example) -> float:
 
 @of_run.register
 def _(measure: words.emits, run: Generated, example: Example) -> float:
-    step = int(moments(measure.at, Sequences([example]))[0]) - len(run.prompt)
-    if step < 0:  # the sequence lacks the moment, or is given as far as that
+    step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
+    if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
         return math.nan
-    return step < len(run.came) and run.came[step] in tokens(measure.what, example)
+    return step < len(run.came) and run.came[step] in wanted
+
+
+_AT = "at"
+"""The event that stands for the moment a measure asks for."""
 
 
 def tokens(what: Expression, example: Example) -> str:
-    """Return the tokens that a character, ``one_of`` or a symbol of the sequence stands for."""
+    """Return the tokens that a character, ``one_of`` or a symbol stands for; none where a sequence lacks the symbol."""
     if isinstance(what, char):
         return what.symbol
     if isinstance(what, one_of):
         return what.symbols
-    name: str = what.name  # type: ignore[attr-defined]
-    if name not in example.symbols:
-        raise Undecidable(f"the task gives no symbol {name!r}{did_you_mean(name, example.symbols)}")
-    return example.symbols[name]
+    return example.symbols.get(what.name, "")  # type: ignore[attr-defined]
+
+
+def _check_symbols(measure: Expression, examples: Sequence[Example]) -> None:
+    """Raise Undecidable for a symbol that no sequence has."""
+    known = {name for example in examples for name in example.symbols}
+    for part in measure.parts():
+        if isinstance(part, symbol) and part.name not in known:
+            raise Undecidable(f"the task gives no symbol {part.name!r}{did_you_mean(part.name, known)}")
 
 
 @estimate.register(words.exact_match)
@@ -272,11 +282,21 @@ def _of_runs(
     measure: words.Behaviour, view: View
 ) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
     examples = view.subject.verification
+    _check_symbols(measure, examples)
+    if isinstance(measure, words.emits):
+        at = moments(measure.at, Sequences(examples)).tolist()
+        examples = [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
     if measure.under is None:
         runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
     else:
         runs, used = view.subject.edited_runs(measure.under, view.lanes)
+    if not view.subject.network.ends:
+        used = used & np.array([len(example.text) > example.prompt for example in view.subject.verification])
+        if not used.any():
+            raise Undecidable("no sequence to measure: all are given to the end, and there is nothing to say")
     numbers = [[of_run(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
+    if isinstance(measure, words.emits) and np.isnan(numbers).all():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or lies within the prompt")
     return np.array(numbers, dtype=float), used
 
 
@@ -322,6 +342,7 @@ def _perplexity(totals: np.ndarray) -> np.ndarray:
 def _(measure: words.probability, view: View) -> Estimate:
     runs, among = _readings(measure, view)
     examples, network = view.sequences.examples, view.subject.network
+    _check_symbols(measure, examples)
     step = moments(measure.at, view.sequences) - 1  # a symbol is expected one step before it is read
     asked = np.zeros((len(examples), len(network.vocabulary)))
     for row, example in zip(asked, examples, strict=True):
@@ -330,7 +351,7 @@ def _(measure: words.probability, view: View) -> Estimate:
     expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
     if not (among & (step >= 0)).any():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
-    return per_sequence((np.stack(expected) * asked).sum(-1), among & (step >= 0))
+    return per_sequence((np.stack(expected) * asked).sum(-1), among & (step >= 0) & asked.any(1))
 
 
 # Differences.

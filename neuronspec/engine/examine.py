@@ -18,8 +18,8 @@ from neuronspec.engine.evaluate import View, estimate, scores
 from neuronspec.engine.picks import DRAWS, Lane, bases, pick, places, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
-from neuronspec.engine.subject import Clock, Subject, limits
-from neuronspec.engine.tracing import Network, check_parity, complete, generated, trained
+from neuronspec.engine.subject import Clock, Subject
+from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
@@ -135,9 +135,8 @@ class _Examination:
         return Examined(self.request.seed, learnt, outcomes, generated, seconds, parity)
 
     def _complete(self, examples: Sequence[Example]) -> list[Generated]:
-        network = self.subject.network
-        came = complete(network, examples, limits(examples, network.ends))
-        return [generated(example, text) for example, text in zip(examples, came, strict=True)]
+        ours = self.subject
+        return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).runs()
 
     def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
         measure = claim.measure
@@ -170,11 +169,10 @@ class _Examination:
             if not own[base].indices:
                 raise Undecidable(f"{base} finds no unit")
         stand_ins = random_lanes(own, self.subject.sizes, self._rng(claim)) if values_of else []
-        everything = estimate(measure, View(self.subject, [own, *stand_ins]))
-        ours = replace(everything, parts=everything.parts[:1])
+        ours, drawn = self._estimated(measure, own, stand_ins)
         controls: dict[str, Control] = {}
         if values_of:
-            controls["random units"] = self._random(measure, ours, everything, census)
+            controls["random units"] = self._random(measure, ours, drawn, census)
         if about_units:
             controls["untrained twin"] = self._twin(measure, ours, census)
         for rival in claim.rivals:
@@ -182,10 +180,28 @@ class _Examination:
             controls[f"rival {rival}"] = compare(ours, self._like(ours, against, measure), census)
         return replace(judge(claim, ours, controls, census), units=self._shown(measure, own))
 
-    def _random(self, measure: Expression, ours: Estimate, everything: Estimate, census: bool) -> Control:
-        drawn = replace(everything, parts=everything.parts[1:])
-        if not len(drawn.parts):
-            return Control(note="too few other units are left in the site")
+    def _estimated(self, measure: Expression, own: Lane, stand_ins: Sequence[Lane]) -> tuple[Estimate, Estimate | str]:
+        """The measure of the claimed units, and of all that stands in for them; or why there is none of these."""
+        try:
+            everything = estimate(measure, View(self.subject, [own, *stand_ins]))
+        except (NetworkError, Undecidable):  # of one draw alone, it must not take the others with it
+            ours = estimate(measure, View(self.subject, [own]))
+            return ours, self._one_by_one(measure, stand_ins)
+        ours, drawn = (replace(everything, parts=parts) for parts in (everything.parts[:1], everything.parts[1:]))
+        return ours, drawn if len(drawn.parts) else "too few other units are left in the site"
+
+    def _one_by_one(self, measure: Expression, stand_ins: Sequence[Lane]) -> Estimate | str:
+        found, why = [], ""
+        for lane in stand_ins:
+            try:
+                found.append(estimate(measure, View(self.subject, [lane])))
+            except (NetworkError, Undecidable) as error:
+                why = str(error)
+        return replace(found[0], parts=np.concatenate([e.parts for e in found])) if found else why
+
+    def _random(self, measure: Expression, ours: Estimate, drawn: Estimate | str, census: bool) -> Control:
+        if isinstance(drawn, str):
+            return Control(note=drawn)
         return compare(ours, self._as_found(measure, ours, drawn), census)
 
     def _as_found(self, measure: Expression, ours: Estimate, control: Estimate) -> Estimate:

@@ -81,7 +81,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Always:
-    """At every step."""
+    """At every step of the rows that are edited at all."""
 
     rows: Bool[Tensor, " row"]
 
@@ -96,12 +96,14 @@ class Live:
     signal: Expression
     examples: Sequence[Example]
     codes: Int[np.ndarray, " symbol"]
+    used: Bool[np.ndarray, " row"]
     now: Tensor | None = None
     fired: bool = False
 
-    def read(self, tokens: Int[Tensor, "time row"]) -> None:
-        """Decide the step that the last of these tokens is read at."""
-        now = holds(self.signal, Sequences(self.examples, self.codes[tokens.cpu().numpy()]))[-1]
+    def read(self, tokens: Int[Tensor, "time row"], going: Bool[Tensor, " row"]) -> None:
+        """Decide the step that the last of these tokens is read at; nothing is edited in rows that have ended."""
+        text = Sequences(self.examples, self.codes[tokens.cpu().numpy()])
+        now = holds(self.signal, text)[-1] & going.cpu().numpy() & self.used
         self.now, self.fired = torch.from_numpy(now).to(tokens.device), self.fired or bool(now.any())
 
     def __call__(self, step: int) -> Tensor | None:
@@ -140,7 +142,7 @@ class RowEdit:
             new = new + self.amount
         if self.low is not None or self.high is not None:
             new = torch.clamp(new, self.low, self.high)
-        return new if isinstance(self.when, Always) else torch.where(rows.unsqueeze(1), new, old)
+        return torch.where(rows.unsqueeze(1), new, old)
 
 
 @dataclass
@@ -183,11 +185,11 @@ class Edits:
         """Whether the run went by without any edit: each waited for a signal that never held."""
         return all(isinstance(edit.when, Live) and not edit.when.fired for edit in self.edits)
 
-    def before(self, step: int, tokens: Tensor) -> None:
+    def before(self, tokens: Tensor, going: Tensor) -> None:
         """Let edits that depend on what is generated see it."""
         for edit in self.edits:
             if isinstance(edit.when, Live):
-                edit.when.read(tokens)
+                edit.when.read(tokens, going)
 
 
 # From words to numbers.
@@ -224,7 +226,7 @@ def compile_edits(
     if not used.any():
         return Compiled(Edits([]), used, None)
     made = [None if m is None else m & used for m in made]
-    compiled = [_compile(p, lanes, sources, sizes, m, codes) for p, m in zip(parts, made, strict=True)]
+    compiled = [_compile(p, lanes, sources, sizes, m, used, codes) for p, m in zip(parts, made, strict=True)]
     first = [0 if m is None else int(m.any(1).argmax()) for m in made if m is None or m.any()]
     return Compiled(Edits(compiled), used, min(first))
 
@@ -260,7 +262,12 @@ def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple
         return clean, np.where((at != NOWHERE) & (source >= 0) & (source < on.lengths), source, NOWHERE)
     if isinstance(edit, words.interchange):
         paired, exist = sources.paired()
-        return paired, np.where(exist, moments(edit.at, paired.sequences), NOWHERE)
+        if not exist.any():
+            raise Undecidable(f"{edit}: no sequence has a pair: Example(text, pair=Example(...))")
+        try:
+            return paired, np.where(exist, moments(edit.at, paired.sequences), NOWHERE)
+        except Undecidable as error:
+            raise Undecidable(f"{edit}: in the pairs {error}") from None
     return clean, at
 
 
@@ -270,11 +277,12 @@ def _compile(
     sources: Sources,
     sizes: Sizes,
     made: Bool[np.ndarray, "time batch"] | None,
+    used: Bool[np.ndarray, " batch"],
     codes: np.ndarray | None,
 ) -> RowEdit | Freeze:
     sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]  # type: ignore[attr-defined]
     place = sets[0].place
-    when = _when(edit, made, len(lanes), sources, codes)
+    when = _when(edit, made, np.tile(used, len(lanes)), sources, codes)
     shape = (len(lanes), sources.batch, sizes[place])
     if isinstance(edit, words.freeze):
         chosen = np.zeros(shape, dtype=bool)
@@ -303,14 +311,15 @@ def _edited(edit: words.Intervention, chosen: UnitSet, sizes: Sizes) -> UnitSet:
 
 
 def _when(
-    edit: words.Intervention, made: np.ndarray | None, lanes: int, sources: Sources, codes: np.ndarray | None
+    edit: words.Intervention, made: np.ndarray | None, used: np.ndarray, sources: Sources, codes: np.ndarray | None
 ) -> When:
     at, device = edit.at, sources.like.device  # type: ignore[attr-defined]
+    lanes = len(used) // sources.batch
     if made is not None:
         return Known(torch.from_numpy(np.tile(made, (1, lanes))).to(device))
     if at is not None and codes is not None:
-        return Live(at, list(sources.examples) * lanes, codes)
-    return Always(torch.ones(lanes * sources.batch, dtype=torch.bool, device=device))
+        return Live(at, list(sources.examples) * lanes, codes, used)
+    return Always(torch.from_numpy(used).to(device))
 
 
 def _taken(

@@ -22,18 +22,18 @@ from neuronspec.engine.tracing import (
     Rows,
     Sampled,
     as_numpy,
-    complete,
     generate,
     generated,
     greedy,
     room,
+    shifted,
     texts,
     trace,
 )
 from neuronspec.errors import NetworkError
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
-from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.cells import Place, State
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example, Generated
 
@@ -119,7 +119,9 @@ class Subject:
     def own_texts(self) -> list[str]:
         """What the network makes of the verification prompts, prompt included."""
         with self.clock.phase("trace"):
-            return complete(self.network, self.verification, self._limits, self._choice(1))
+            rows = self._fresh(1)
+            length = generate(self.network, rows, self._choice(1))
+            return texts(rows.tokens, length, self.network.vocabulary)
 
     @cached_property
     def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
@@ -173,7 +175,8 @@ class Subject:
         As many lanes as memory allows run as one batch, and resume from the clean run at the first edited step.
         """
         clean = self.clean("verification")
-        most = max(1, LARGEST // max(1, clean.logits.numel() + sum(clean.values[p].size for p in places)))
+        units = sum(n for place, n in self.sizes.items() if place in places or place[1] == "hidden")
+        most = max(1, LARGEST // (clean.logits[..., 0].numel() * (units + clean.logits.shape[-1])))
         groups = [lanes[first : first + most] for first in range(0, len(lanes), most)]
         used = self._compiled(under, lanes[:1], lambda: clean).used
         return (run for group in groups for run in self._edited(under, group, clean, places)), used
@@ -190,7 +193,7 @@ class Subject:
             read = self._tokens(clean.sequences.examples)[start:]
             lengths = torch.from_numpy(clean.sequences.lengths).to(read.device).repeat(len(lanes))
             states = self._states_before(start, clean, len(lanes))
-            run = trace(self.network, read, places, _from(compiled.edits, start), states, lengths)
+            run = trace(self.network, read, places, shifted(compiled.edits, start), states, lengths)
         for lane in range(len(lanes)):
             rows = slice(lane * clean.logits.shape[1], (lane + 1) * clean.logits.shape[1])
             after = {place: as_numpy(v[:, rows]) for place, v in run.values.items()}
@@ -256,11 +259,6 @@ class Subject:
             start,
             self._states_before(start, clean, lanes),
         )
-
-
-def _from(edit: Edit, start: int) -> Edit:
-    """``edit`` for a run that begins at a step of the text."""
-    return lambda layer, site, step, value: edit(layer, site, start + step, value)
 
 
 def limits(examples: Sequence[Example], ends: bool) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from torch import Tensor
 from neuronspec.errors import NetworkError
 from neuronspec.networks import parity
 from neuronspec.networks.cells import Edit, Place, State
-from neuronspec.networks.models import LanguageModel, Model, tokens_of
+from neuronspec.networks.models import LanguageModel, Model
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
 
@@ -80,10 +80,12 @@ class Run:
     Args:
         logits: of the next symbol.
         values: of the sites that were recorded.
+        states: after the last step.
     """
 
     logits: Float[Tensor, "time row symbol"]
     values: dict[Place, Float[Tensor, "time row unit"]]
+    states: list[State]
 
 
 @torch.no_grad()
@@ -104,10 +106,10 @@ def trace(
     Raises:
         NetworkError: a value is not finite; names network, site, layer and step.
     """
-    logits, _, values = network.model(read, states, edit, places, lengths)
-    if not _finite(logits):
+    logits, after, values = network.model(read, states, edit, places, lengths)
+    if not all(map(_finite, [logits, *after[-1].values(), *values.values()])):
         raise NetworkError(_first_nan(network, read, states) if edit is None else _driven_too_far(network))
-    return Run(logits, values)
+    return Run(logits, values, after)
 
 
 def _finite(values: Tensor) -> bool:
@@ -157,7 +159,7 @@ def greedy(logits: Tensor, step: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Draws tokens; the random numbers depend on seed, sequence and step alone, so that runs can be paired.
+    """Draws tokens by Gumbel-max; its noise depends on seed, sequence and step alone, so that runs are paired.
 
     Args:
         sequence: the sequence that each row is about: rows of one sequence share their numbers.
@@ -170,8 +172,8 @@ class Sampled:
     def __call__(self, logits: Tensor, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + step)
         shape = (int(self.sequence.max()) + 1, logits.shape[-1])
-        waits = torch.empty(shape).exponential_(generator=generator)[self.sequence].to(logits.device)
-        return ((logits / self.temperature).softmax(-1) / waits).argmax(-1)  # the first of competing alarm clocks
+        gumbel = -torch.empty(shape).exponential_(generator=generator).log_()
+        return (logits / self.temperature + gumbel[self.sequence].to(logits)).argmax(-1)
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def generate(
     rows: Rows,
     choose: Choice = greedy,
     edit: Edit | None = None,
-    before: Callable[[int, Tensor], None] = lambda step, tokens: None,
+    before: Callable[[Tensor, Tensor], None] = lambda tokens, going: None,
 ) -> Int[Tensor, " row"]:
     """Let the network go on, write what it says into ``rows.tokens``, and return the length of each row.
 
@@ -207,14 +209,19 @@ def generate(
 
     Args:
         edit: called with the steps of the whole text.
-        before: told each step, and the tokens up to it, before the network reads them.
+        before: told, before each step, the tokens up to it, and the rows that have not ended.
+
+    Raises:
+        NetworkError: a layer reads backwards; or a value is not finite.
     """
+    if not network.causal:
+        raise NetworkError(f"{network.name} reads backwards too: it cannot write")
     tokens, length = rows.tokens, rows.given.clone()
     end = len(network.vocabulary) - 1 if network.ends else -1
     going, states, step = length < rows.limit, rows.states, rows.start
     while going.any():
-        before(step, tokens[: step + 1])
-        logits, states, _ = network.model(tokens[step : step + 1], states, _now(edit, step))
+        before(tokens[: step + 1], going)
+        logits, states, _ = network.model(tokens[step : step + 1], states, edit and shifted(edit, step))
         if not _finite(logits[0][going]):
             raise NetworkError(
                 f"{network.shown}: infinite or NaN while it generates" if edit is None else _driven_too_far(network)
@@ -231,19 +238,9 @@ def generate(
     return length
 
 
-def _now(edit: Edit | None, step: int) -> Edit | None:
-    """``edit`` for a run over one step, which stands at ``step``."""
-    if edit is None:
-        return None
-    return lambda layer, site, _, value: edit(layer, site, step, value)
-
-
-def complete(network: Network, examples: Sequence[Example], limit: Sequence[int], choose: Choice = greedy) -> list[str]:
-    """Return the texts that the network makes of the examples' prompts, prompt included."""
-    given, limits = torch.tensor([example.prompt for example in examples]), torch.tensor(limit)
-    tokens = room(tokens_of([example.text for example in examples], network.vocabulary), int(limits.max()))
-    length = generate(network, Rows(tokens, given, limits), choose)
-    return texts(tokens, length, network.vocabulary)
+def shifted(edit: Edit, by: int) -> Edit:
+    """Return ``edit`` for a run that begins at a step of the text."""
+    return lambda layer, site, step, value: edit(layer, site, by + step, value)
 
 
 def room(tokens: Int[Tensor, "time row"], time: int) -> Int[Tensor, "longer row"]:

@@ -13,7 +13,7 @@ from neuronspec.language.expression import Expression
 from neuronspec.language.measures import Behaviour, measured
 from neuronspec.language.signals import char, depth, inside, one_of
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Best, Site, Unit
+from neuronspec.language.units import Best, On, Site, Unit
 from neuronspec.networks.tasks import Recipe, Task, checkpoint
 
 EVALUATED = frozenset(
@@ -80,8 +80,9 @@ def _may_occur(part: Expression, vocabulary: str) -> bool:
 def place_problems(claim: Expression, name: str, sizes: Sizes) -> Iterator[str]:
     """What is wrong with sites, layers and units; a site that no layer has makes a claim not applicable, not wrong."""
     layers = 1 + max(layer for layer, _ in sizes)
+    inherited = {id(part.site) for part in claim.walk() if isinstance(part, On) and part.site.layer_number is None}
     for part in claim.walk():
-        if isinstance(part, Site):
+        if isinstance(part, Site) and id(part) not in inherited:
             yield from _site_problems(part, name, layers)
         elif isinstance(part, Unit | Best):
             site = part.site

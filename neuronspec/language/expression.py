@@ -160,7 +160,12 @@ def number(
         if value is default and default is not MISSING:
             return value
         kind = int if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high or value in _INFINITE:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, kind)
+            or not low <= value <= high
+            or not _usable(value, whole)
+        ):
             kind_of = "a whole" if whole else "a finite"
             raise SpecError(f"{_at(where, value)}: expected {kind_of} number{_span(low, high)}")
         return int(value) if whole else float(value) + 0.0  # no -0.0: it is equal to 0.0, and its key must be
@@ -168,7 +173,12 @@ def number(
     return field(default=default, kw_only=kw_only, metadata={"read": read})
 
 
-_INFINITE = (float("-inf"), float("inf"))
+LARGEST_WHOLE, LARGEST = 10**9, 3e38
+"""Beyond these lie no step, no unit, and no value that float32 can hold."""
+
+
+def _usable(value: float, whole: bool) -> bool:
+    return abs(value) <= (LARGEST_WHOLE if whole else LARGEST)
 
 
 def _span(low: float, high: float) -> str:
@@ -214,6 +224,8 @@ def as_kind(value: Any, kinds: tuple[str, ...], where: str) -> Expression:
         if (kind, type(value)) in _shorthands:
             return _shorthands[kind, type(value)](value)
     hint = ""
+    if "moment" in kinds and isinstance(value, int) and not isinstance(value, bool):
+        hint = f"; a step is start + {value}"
     if isinstance(value, Expression) and "signal" in value.kinds and "moment" in kinds:
         hint = f"; a signal can hold at many steps: write first({value}) or last({value})"
     if isinstance(value, Expression) and "signal" in value.kinds and "condition" in kinds:

@@ -43,7 +43,7 @@ def _read_claims(value: Any, where: str) -> tuple[tuple[str, Claim], ...]:
         if not isinstance(claim, Claim):
             raise SpecError(f"claims[{sentence!r}] is {claim!r}, not a claim; {_how_to_claim(claim)}")
         try:
-            _check_measure(claim.measure)
+            check_measure(claim.measure)
         except SpecError as error:
             raise SpecError(f"claims[{sentence!r}]: {error}") from None
     return pairs
@@ -65,7 +65,7 @@ def _check_sentence(sentence: object) -> None:
             raise SpecError(f"claims[{sentence!r}]: a sentence holds no {forbidden!r} (it is part of the claim's id)")
 
 
-def _check_measure(measure: Expression) -> None:
+def check_measure(measure: Expression) -> None:
     """Raise SpecError for a measure that only makes sense elsewhere."""
     for inner in _outside_picks(measure):
         if isinstance(inner, UnitMeasure) and inner.of is None:

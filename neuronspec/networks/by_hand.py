@@ -43,11 +43,15 @@ def _step_fault(cell: Cell, x: Tensor) -> str | None:
     state = cell.start(len(x))
     if not isinstance(state, dict):
         return f"start gives {type(state).__name__}, expected a dict of site to tensor"
+    if "hidden" not in state:
+        return f"start gives {listed(sorted(state)) or 'nothing'}, and no hidden"
     if not state.keys() <= cell.sites.keys():
         return f"start names {listed(sorted(state.keys() - cell.sites.keys()))}, which sites does not"
     edited: dict[str, Tensor] = {}
+    twice: list[str] = []
 
     def edit(site: str, value: Tensor) -> Tensor:
+        twice.extend([site] if site in edited else [])
         edited[site] = value + 0.5
         return edited[site]
 
@@ -55,6 +59,8 @@ def _step_fault(cell: Cell, x: Tensor) -> str | None:
     if wrong is not None:
         return wrong
     values = cell.step(x, state, edit)
+    if twice:
+        return f"step passes {listed(twice)} through edit twice"
     return _values_fault("step", values, cell.sites, x) or _edit_fault(cell.sites, values, edited)
 
 

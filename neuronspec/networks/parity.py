@@ -7,6 +7,7 @@ the same values at every site of every step.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -67,7 +68,7 @@ def check(
             network gives NaN or infinity. A network with large weights may magnify float32's rounding above that: a
             difference that is gone in a copy in float64 is let pass, where such a copy can be made.
     """
-    with torch.no_grad(), full_precision(inputs.device):
+    with torch.no_grad(), full_precision(inputs.device), same_randomness(inputs.device):
         forms = _fused_forms(model) if fused is None else fused
         found = _findings(model, inputs, lengths, forms, own)
         faults = {name: fault for name, (_, fault) in found.items() if fault is not None}
@@ -91,6 +92,8 @@ def _findings(
     found["batched = single"] = _batched_is_single(model, inputs, lengths, clean, allowed)
     found["padded = unpadded"] = _padded_is_unpadded(model, inputs, lengths, allowed)
     found["no-op edit = clean"] = _edited_is_clean(model, inputs, lengths, clean, allowed)
+    if len(inputs) > 1 and all(layer.backwards is None for layer in model.layers):
+        found["resumed = whole"] = _resumed_is_whole(model, inputs, lengths, clean, allowed)
     if isinstance(model, Adapted):
         found["module's own forward"] = _own_is_ours(model, inputs, own)
     return found
@@ -231,6 +234,18 @@ def _edited_is_clean(model: Model, inputs: Tensor, lengths: Tensor, clean: Value
     return apart.finding()
 
 
+def _resumed_is_whole(model: Model, inputs: Tensor, lengths: Tensor, clean: Values, allowed: float) -> Finding:
+    """From the middle on: an embedding or a read-out that looks at other steps too gives something else there."""
+    apart, half = _Comparison("resumed and whole runs", allowed), len(inputs) // 2
+    everywhere = _everywhere(model.layers)
+    _, states, _ = model(inputs[:half])
+    logits, _, resumed = model(inputs[half:], states, record=everywhere)
+    ends = (lengths - half).clamp(min=0)
+    for place, values in (resumed | ({(len(model.layers), LOGITS): logits} if logits.shape[-1] else {})).items():
+        apart.add(place, values, clean[place][half:], first=half, lengths=ends)
+    return apart.finding()
+
+
 # Against torch's fused layers.
 
 
@@ -365,9 +380,16 @@ def _answer(adapted: Adapted, own: Callable[[Tensor], Any] | None, inputs: Tenso
     try:
         forward = own or copy.deepcopy(adapted.module)
         with same_randomness(inputs.device), evaluating(forward, adapted.module), without_warnings():
-            return _first_tensor(forward(inputs))
+            return _first_tensor(forward(inputs, *_wanted_states(forward)))
     except Exception:  # a user's forward may want anything else than inputs alone
         return None
+
+
+def _wanted_states(forward: Callable[..., Any]) -> list[None]:
+    """None for each argument that a forward wants beside its inputs: mostly a state, and none means zeros."""
+    parameters = inspect.signature(getattr(forward, "forward", forward)).parameters.values()
+    wanted = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [None] * (len(wanted) - 1)
 
 
 def _first_tensor(answer: object) -> Tensor | None:

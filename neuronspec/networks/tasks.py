@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from os import PathLike
@@ -50,24 +50,48 @@ class Example:
     pair: Example | None = None
 
 
-def windows(text: str, length: int, prompt: int = 1) -> Callable[[random.Random], Example]:
-    """Return a ``sample`` for a task about a long text: pieces of it, from anywhere.
+SHARES = {"verification": (0.0, 0.25), "discovery": (0.25, 0.5), "corpus": (0.5, 1.0)}
+"""Which part of a text's windows each stream gets."""
+
+
+@dataclass(frozen=True)
+class windows:
+    """A ``sample`` for a task about a long text: pieces of it, which do not overlap.
+
+    The text is cut into pieces, and these are dealt out once: a quarter is for verification, a quarter for discovery,
+    and half to train on.
 
     Args:
         length: of each piece, in symbols.
         prompt: how many of them are given.
 
     Raises:
-        TaskError: the text has no such piece.
+        TaskError: the text is too short.
     """
-    if not 0 < prompt <= length <= len(text):
-        raise TaskError(f"windows(length={length}, prompt={prompt}): a text of {len(text)} symbols has no such pieces")
 
-    def sample(rng: random.Random) -> Example:
-        first = rng.randint(0, len(text) - length)
-        return Example(text[first : first + length], prompt)
+    text: str = field(repr=False)
+    length: int
+    prompt: int = 1
 
-    return sample
+    def __post_init__(self) -> None:
+        numbers = all(isinstance(n, int) and not isinstance(n, bool) for n in (self.length, self.prompt))
+        if not isinstance(self.text, str) or not numbers:
+            raise TaskError(
+                f"windows(length={self.length!r}, prompt={self.prompt!r}): expected a text and whole numbers"
+            )
+        if not 0 < self.prompt <= self.length <= len(self.text) // 4:
+            raise TaskError(
+                f"windows(length={self.length}, prompt={self.prompt}): a text of {len(self.text)} symbols "
+                "has no four such pieces"
+            )
+
+    def deal(self, stream: str, most: int) -> Iterator[Example]:
+        """Yield the pieces of a stream, ``most`` of them where there are so many."""
+        starts = [n * self.length for n in range(len(self.text) // self.length)]
+        random.Random(0).shuffle(starts)
+        low, high = (round(share * len(starts)) for share in SHARES[stream])
+        for start in starts[low:high][:most]:
+            yield Example(self.text[start : start + self.length], self.prompt)
 
 
 @dataclass(frozen=True)
@@ -217,7 +241,7 @@ class Task:
         examples: all sequences there are, for a task small enough (a *census*): the network trains on them, and
             units are picked and judged on them.
         sample: draws one example from a ``random.Random``, for all other tasks; training, discovery and
-            verification draw from streams of their own.
+            verification draw from streams of their own. ``windows(text, length)`` deals out pieces of a text.
         size: how many examples of a sample are drawn for discovery, and for verification.
         corpus_size: how many are drawn to train on.
         end: symbol that closes every sequence; it is predicted, never read. None where nothing does (a text cut
@@ -231,7 +255,7 @@ class Task:
     recipes: Mapping[str, Recipe | checkpoint]
     competence: Claim
     examples: Sequence[Example] | None = None
-    sample: Callable[[random.Random], Example] | None = None
+    sample: Callable[[random.Random], Example] | windows | None = None
     size: int = 200
     corpus_size: int = 2000
     end: str | None = "$"
@@ -292,16 +316,21 @@ class Task:
         if self.examples is not None:
             drawn = tuple(self.examples)
         else:
-            rng = random.Random(f"{self.name} {stream}")
             size = self.corpus_size if stream == "corpus" else self.size
-            drawn = tuple(self._sample(rng) for _ in range(size))
+            drawn = tuple(self._drawn(stream, size))
         for example in drawn:
             self.check(example)
         return drawn
 
+    def _drawn(self, stream: str, size: int) -> Iterator[Example]:
+        if isinstance(self.sample, windows):
+            return self.sample.deal(stream, size)
+        rng = random.Random(f"{self.name} {stream}")
+        return (self._sample(rng) for _ in range(size))
+
     def _sample(self, rng: random.Random) -> Example:
         try:
-            return self.sample(rng)  # type: ignore[misc]
+            return self.sample(rng)  # type: ignore[misc, operator]
         except Exception as error:  # a task file is anybody's code
             raise TaskError(f"task {self.name}: sample raised {type(error).__name__}: {error}") from error
 
@@ -324,6 +353,9 @@ class Task:
         for name, values in example.labels.items():
             if len(values) != len(example.text):
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
+        for name, value in example.symbols.items():
+            if not isinstance(value, str) or len(value) != 1:
+                raise TaskError(f"task {self.name}: symbol {name!r} is {value!r}: expected one symbol of the alphabet")
         if example.pair is not None:
             self.check(example.pair)
 

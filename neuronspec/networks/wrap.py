@@ -89,6 +89,7 @@ class Adapted:
         """
         with evaluating(self.module, self.embedding):
             features = self._features(tokens)
+        self._check_numbers("embedding", features)
         if features.shape != (*tokens.shape[:2], self.inputs):
             got, expected = list(features.shape), [*tokens.shape[:2], self.inputs]
             raise self.error(f"the embedding gives {got}, and {self.parts['recurrent']} reads {expected}")
@@ -106,7 +107,19 @@ class Adapted:
     def _read_out(self, hidden: Float[Tensor, "time batch unit"]) -> Float[Tensor, "time batch symbol"]:
         assert self.head is not None
         with evaluating(self.module, self.head):
-            return self.head(hidden)
+            logits = self.head(hidden)
+        self._check_numbers("read_out", logits)
+        return logits
+
+    def _check_numbers(self, part: str, values: object) -> None:
+        if not isinstance(values, Tensor) or values.dtype != self.dtype:
+            got = types([values]) if isinstance(values, Tensor) else type(values).__name__
+            raise self.error(f"{part} {self.parts.get(part)} gives {got}, and the weights are {types([self.zero])}")
+
+    @property
+    def zero(self) -> Tensor:
+        """A number of the type and on the device of the weights."""
+        return torch.zeros((), dtype=self.dtype, device=self.device)
 
     def __call__(
         self,

@@ -313,7 +313,8 @@ def test_count_emits_and_step_of():
     assert math.isnan(value(ns.step_of("a"), examined=counting)[0])
     assert value(ns.emits("b", at=ns.event("middle")), examined=counting)[0] == 1
     assert value(ns.emits(ns.symbol("first"), at=ns.event("middle")), examined=counting)[0] == 0
-    assert math.isnan(value(ns.emits("X", at="X"), examined=counting)[0])  # given, not generated
+    with pytest.raises(Undecidable, match="lies within the prompt"):
+        value(ns.emits("X", at="X"), examined=counting)
     stopped = ns.set_to(ns.cell[0], 0.0, at=ns.event("middle") - 1)
     assert value(ns.emits("b", at=ns.event("middle"), under=stopped), units((0, "cell"), 2), examined=counting)[0] == 0
 
@@ -324,6 +325,14 @@ def test_a_token_that_is_never_generated_has_no_step_and_has_not_moved():
     assert math.isnan(value(ns.shift(ns.step_of("b"), under=never), counter)[0])
     assert value(ns.moves(ns.step_of("b"), by=1, under=never), counter)[0] == 0
     assert value(ns.moves(ns.step_of("b"), by=0, under=ns.add(ns.cell[0], 0.05, at="X")), counter)[0] == 1
+
+
+def test_sequences_that_lack_the_event_or_the_symbol_are_left_out():
+    some = (replace(NAMED[0], events={}, symbols={"last": "b"}), *NAMED[1:])
+    counting = subject(some)
+    assert estimate(ns.emits("b", at=ns.event("middle")), View(counting, [{}])).contributing == 9
+    assert estimate(ns.count(ns.symbol("first")), View(counting, [{}])).contributing == 9
+    assert estimate(ns.probability(ns.symbol("first"), at=ns.event("middle")), View(counting, [{}])).contributing == 9
 
 
 def test_a_symbol_that_the_task_does_not_give():

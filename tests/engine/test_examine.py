@@ -91,6 +91,14 @@ def test_controls_are_told():
     assert whole.controls.keys() == {"untrained twin"}
 
 
+def test_a_draw_that_cannot_be_measured_is_left_out():
+    """Of the other units all but few stay below 0.2, where the clamp would cross itself."""
+    under = ns.clamp(ns.cell[2], low=0.2, high=ns.quantile(1.0))
+    outcome = verdict(ns.shift(ns.length("b"), under=under) >= -99)
+    assert outcome.verdict != "undecided", outcome.reason
+    assert outcome.controls["random units"].draws < 5
+
+
 def test_too_few_other_units():
     most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
     outcome = verdict(ns.mean(of=most) >= -10)

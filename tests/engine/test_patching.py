@@ -261,6 +261,12 @@ def test_an_edit_by_signal_is_decided_by_the_edited_text():
     assert {len(run.came) for run in lane} == {30}
 
 
+def test_an_edit_by_signal_is_not_made_after_the_end():
+    """A string that has ended reads on beside longer ones, and says nothing any more."""
+    _, used = subject().edited_runs(ns.zero(UNIT, at=ns.count_of("a") >= 11), LANES)
+    assert not used.any()
+
+
 def test_sampled_runs_share_their_random_numbers():
     warm = subject()
     warm.temperature = 200.0

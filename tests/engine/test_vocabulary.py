@@ -83,6 +83,11 @@ REFUSED = {
 }
 
 
+def test_a_site_that_units_are_put_on_takes_their_layer():
+    spec = ns.Spec("counting/lstm", claims={"it": ns.mean(of=ns.cell.layer(1)[5].on(ns.hidden)) >= 0})
+    vocabulary.check(spec, TASK, DEEP)
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_at_collection(case):
     claim, recipe, message = REFUSED[case]

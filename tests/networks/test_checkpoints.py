@@ -20,6 +20,8 @@ class Model(nn.Module):
         super().__init__()
         self.embedding, self.rnn, self.head = nn.Embedding(5, 4), nn.LSTM(4, 6), nn.Linear(6, 5)
 
+ONE = Model()
+
 def broken():
     raise ValueError("no such size")
 
@@ -34,6 +36,7 @@ task = Task(
         "lacking": checkpoint("weights.pt", build=Model, alphabet="abXYZ"),
         "short": checkpoint("weights.pt", build=Model),
         "absent": checkpoint("nowhere.pt", build=Model, alphabet="ab cX"),
+        "shared": checkpoint("weights-{seed}.npz", build=lambda: ONE, alphabet="ab cX"),
         "fixed": checkpoint("weights.pt", build=lambda: given(), alphabet="ab cX"),
     },
 )
@@ -98,10 +101,11 @@ def test_one_file_is_one_network(verify):
             losses += nn.functional.cross_entropy(logits[1:-1], read[2:], reduction="none").tolist()
     assert replicate["value"] == pytest.approx(np.exp(np.mean(losses)), rel=1e-5)
     assert set(replicate["parity"]) == {
-        "stepped = fused", "batched = single", "padded = unpadded", "no-op edit = clean", "module's own forward",
+        "stepped = fused", "batched = single", "padded = unpadded", "no-op edit = clean", "resumed = whole",
+        "module's own forward",
     }  # fmt: skip
-    twin = claims()["some unit goes with a's"]["controls"]["untrained twin"]
-    assert twin["value"] is not None
+    claim = claims()["some unit goes with a's"]
+    assert claim["controls"]["untrained twin"]["value"] != pytest.approx(claim["value"])
 
 
 def test_a_file_for_each_seed(verify):
@@ -140,6 +144,10 @@ WRONG = {
         "letters/lacking: its alphabet lacks 1 symbols of task letters: 'c'",
     ),
     "no such file": (("absent",), "nowhere.pt: No such file or directory"),
+    "one module for all": (
+        ("shared",),
+        "letters/shared: build returned the same weights twice: it must make a new module each time",
+    ),
     "an alphabet of another size": (("short",), "letters/short: Model: "),
     "full size": (("ours", "cell", "--seeds", "x"), "--seeds x: expected how many"),
 }
@@ -171,7 +179,7 @@ def test_checkpoints_are_listed(verify):
 def test_a_network_that_its_own_forward_contradicts_gets_no_verdict(verify, tmp_path):
     task = tmp_path / "tasks" / "letters.py"
     forward = "\n\n    def forward(self, tokens):\n        return 2 * self.head(self.rnn(self.embedding(tokens))[0])\n"
-    task.write_text(TASK.replace("\n\ndef broken", forward + "\ndef broken"))
+    task.write_text(TASK.replace("\n\nONE", forward + "\nONE"))
     verify("ours")
     assert {claim["verdict"] for claim in claims().values()} == {"error"}
     assert "the module's own forward gives other logits" in claims()["it has gates"]["reason"]

@@ -6,7 +6,7 @@ import pytest
 
 from neuronspec.errors import TaskError
 from neuronspec.language.measures import exact_match
-from neuronspec.networks.tasks import Example, Generated, Recipe, Task
+from neuronspec.networks.tasks import Example, Generated, Recipe, Task, windows
 
 GOOD = Task(
     alphabet="ab",
@@ -119,3 +119,24 @@ def test_a_census_is_all_there_is():
 def test_generated():
     assert Generated("a", "b", "b").exact
     assert not Generated("a", "b", "bb").exact
+
+
+def test_windows_of_a_text_are_dealt_out_once():
+    text = "".join(chr(33 + n) for n in range(90)) * 3  # no two windows of ten are alike within 90
+    task = Task(
+        alphabet="".join(sorted(set(text))),
+        end=None,
+        sample=windows(text[:90], 10, 3),
+        competence=exact_match() >= 0.99,
+        recipes={},
+    )
+    streams = {stream: {e.text for e in task.draw(stream)} for stream in ("corpus", "discovery", "verification")}
+    assert [len(texts) for texts in streams.values()] == [5, 2, 2]
+    assert len(set.union(*streams.values())) == 9
+    assert all(e.prompt == 3 for e in task.draw("corpus"))
+
+
+def test_a_text_too_short_for_windows():
+    with pytest.raises(TaskError) as error:
+        windows("abc", 2)
+    assert str(error.value) == "windows(length=2, prompt=1): a text of 3 symbols has no four such pieces"
