@@ -11,7 +11,7 @@ LONGEST_TRIED = 60
 
 def string(n: int) -> Example:
     """N a's, X, n b's; the network is given all up to X."""
-    return Example("a" * n + "X" + "b" * n, prompt=n + 1, events={"delimiter": n}, symbols={"n": str(n)})
+    return Example("a" * n + "X" + "b" * n, prompt=n + 1, events={"delimiter": n})
 
 
 def largest_exact(runs: Sequence[Generated]) -> float:

@@ -138,6 +138,15 @@ def test_every_shipped_spec_has_says_source_and_sentences():
         assert question.spec.source, question.id
 
 
+def test_every_shipped_task_draws_its_examples():
+    from neuronspec.project import Project
+
+    project = Project.at(ROOT)
+    for name in project.task_files():
+        task = project.task(name)
+        assert task.draw("discovery") and task.draw("verification") and task.draw("corpus")
+
+
 def test_the_shipped_specs_number_what_the_readme_says():
     from neuronspec.collection import collect
     from neuronspec.project import Project
