@@ -17,8 +17,9 @@ FLOORS = """
     networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
     networks.checkpoints
     testing picture
-    engine engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals engine.tracing engine.picks
-    engine.patching engine.subject engine.evaluate engine.examine
+    engine engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals engine.tracing
+    engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.behaviour_measures
+    engine.evaluate engine.examine
     notebook project collection runner ledger show terminal cli __main__ pytest_plugin
 """.split()
 

@@ -1,0 +1,179 @@
+"""Measures of behaviour: of what the network generates, and of what it expects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import singledispatch
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from neuronspec.engine.patching import Clean
+from neuronspec.engine.signals import Sequences, holds, moments
+from neuronspec.engine.statistics import Estimate, per_sequence, ratio
+from neuronspec.engine.view import View, estimate
+from neuronspec.errors import Undecidable, did_you_mean
+from neuronspec.language import measures as words
+from neuronspec.language.expression import Expression
+from neuronspec.language.signals import char, one_of, symbol
+from neuronspec.networks.tasks import Example, Generated
+from neuronspec.networks.training import IGNORED, encode
+
+# Of what the network generates: one value per sequence.
+
+
+@singledispatch
+def of_run(measure: object, run: Generated, example: Example) -> float:
+    """Return a measure of what the network generated from the prompt of an example; NaN where it has none."""
+    raise NotImplementedError(f"no measure of a run for {measure!r}")
+
+
+@of_run.register
+def _(measure: words.exact_match, run: Generated, example: Example) -> float:
+    return run.exact
+
+
+@of_run.register(words.length)
+@of_run.register(words.count)
+def _(measure: words.length | words.count, run: Generated, example: Example) -> float:
+    if measure.what is None:
+        return len(run.came)
+    if isinstance(measure.what, char | symbol):
+        wanted = tokens(measure.what, example)
+        return sum(run.came.count(token) for token in wanted) if wanted else math.nan
+    text = Sequences([Example(run.prompt + run.came)])
+    return float(holds(measure.what, text)[len(run.prompt) :].sum())
+
+
+@of_run.register
+def _(measure: words.step_of, run: Generated, example: Example) -> float:
+    wanted = tokens(measure.what, example)
+    return next((len(run.prompt) + i for i, token in enumerate(run.came) if token in wanted), math.nan)
+
+
+@of_run.register
+def _(measure: words.emits, run: Generated, example: Example) -> float:
+    step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
+    if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
+        return math.nan
+    return step < len(run.came) and run.came[step] in wanted
+
+
+_AT = "at"
+"""The event that stands for the moment a measure asks for."""
+
+
+def tokens(what: Expression, example: Example) -> str:
+    """Return the tokens that a character, ``one_of`` or a symbol stands for; none where a sequence lacks the symbol."""
+    if isinstance(what, char):
+        return what.symbol
+    if isinstance(what, one_of):
+        return what.symbols
+    return example.symbols.get(what.name, "")  # type: ignore[attr-defined]
+
+
+def check_symbols(measure: Expression, examples: Sequence[Example]) -> None:
+    """Raise Undecidable for a symbol that no sequence has."""
+    known = {name for example in examples for name in example.symbols}
+    for part in measure.parts():
+        if isinstance(part, symbol) and part.name not in known:
+            raise Undecidable(f"the task gives no symbol {part.name!r}{did_you_mean(part.name, known)}")
+
+
+@estimate.register(words.exact_match)
+@estimate.register(words.length)
+@estimate.register(words.count)
+@estimate.register(words.step_of)
+@estimate.register(words.emits)
+def _(measure: words.Behaviour, view: View) -> Estimate:
+    numbers, used = of_runs(measure, view)
+    among = among_those(measure, used, view)
+    return per_sequence(numbers, among, yes_no=isinstance(measure, words.exact_match | words.emits))
+
+
+def among_those(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view: View) -> Bool[np.ndarray, " batch"]:
+    """The sequences that an edit could be made in, and that are asked for."""
+    if not used.any():
+        raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
+    asked: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
+    if not (used & asked).any():
+        raise Undecidable(f"no sequence to measure: {measure.among} occurs in none")
+    return used & asked
+
+
+def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
+    examples = view.subject.verification
+    check_symbols(measure, examples)
+    if isinstance(measure, words.emits):
+        at = moments(measure.at, Sequences(examples)).tolist()
+        examples = [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
+    if measure.under is None:
+        runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
+    else:
+        runs, used = view.subject.edited_runs(measure.under, view.lanes)
+    if not view.subject.network.ends:
+        used = used & np.array([len(example.text) > example.prompt for example in view.subject.verification])
+        if not used.any():
+            raise Undecidable("no sequence to measure: all are given to the end, and there is nothing to say")
+    numbers = [[of_run(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
+    if isinstance(measure, words.emits) and np.isnan(numbers).all():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or lies within the prompt")
+    return np.array(numbers, dtype=float), used
+
+
+# Of what the network expects: teacher-forced.
+
+
+def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+    """The run over the sequences on every lane, and the sequences that count."""
+    if measure.under is None:
+        runs, used = iter([view.subject.clean(view.split)]), np.ones(len(view.sequences.examples), dtype=bool)
+    else:
+        runs, used = view.subject.edited(measure.under, view.lanes)
+    return runs, among_those(measure, used, view)
+
+
+@estimate.register(words.cross_entropy)
+@estimate.register(words.perplexity)
+def _(measure: words.Behaviour, view: View) -> Estimate:
+    runs, among = _readings(measure, view)
+    network = view.subject.network
+    _, due = encode(view.sequences.examples, network.vocabulary, network.ends)
+    given = torch.tensor([example.prompt for example in view.sequences.examples])
+    due[torch.arange(len(due)).unsqueeze(1) + 1 < given] = IGNORED  # what is given is not expected
+    counted = np.where(among, (due != IGNORED).sum(0).numpy(), 0.0)
+    losses = np.stack([_losses(run.logits, due) for run in runs])
+    parts = np.stack([np.where(among, losses, 0.0), np.broadcast_to(counted, losses.shape)], -1)
+    return Estimate(parts, ratio if isinstance(measure, words.cross_entropy) else _perplexity)
+
+
+def _losses(logits: Tensor, due: Tensor) -> Float[np.ndarray, " batch"]:
+    """The negative log probability of what was due, summed over each sequence."""
+    each = nn.functional.cross_entropy(
+        logits.flatten(0, 1), due.to(logits.device).flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    return each.view(due.shape).double().sum(0).cpu().numpy()
+
+
+def _perplexity(totals: np.ndarray) -> np.ndarray:
+    return np.exp(ratio(totals))
+
+
+@estimate.register
+def _(measure: words.probability, view: View) -> Estimate:
+    runs, among = _readings(measure, view)
+    examples, network = view.sequences.examples, view.subject.network
+    check_symbols(measure, examples)
+    step = moments(measure.at, view.sequences) - 1  # a symbol is expected one step before it is read
+    asked = np.zeros((len(examples), len(network.vocabulary)))
+    for row, example in zip(asked, examples, strict=True):
+        row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
+    batch = np.arange(len(examples))
+    expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
+    if not (among & (step >= 0)).any():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
+    return per_sequence((np.stack(expected) * asked).sum(-1), among & (step >= 0) & asked.any(1))

@@ -1,0 +1,139 @@
+"""Measures of units: ``[lane sequence part]``, where a part is a sum over the steps of one sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuronspec.engine.signals import holds, values
+from neuronspec.engine.statistics import Estimate, per_sequence
+from neuronspec.engine.view import View, estimate
+from neuronspec.errors import Undecidable
+from neuronspec.language import measures as words
+from neuronspec.language.expression import Expression
+
+STATES = ("hidden", "cell")
+
+TINY = 1e-13
+"""A variance below this share of the largest square is rounding of float32: the values are constant."""
+
+
+def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of the units of each lane, signed, and the steps at which they count.
+
+    Returns:
+        ``[lane time batch unit]``, NaN beyond the units that a lane has; and ``[time batch]``, true where
+        ``where`` holds and the edit, if any, could be made.
+    """
+    sets = view.sets(measure.of)  # type: ignore[arg-type]
+    kept = holds(measure.where, view.sequences)
+    if measure.under is None:
+        clean = view.subject.clean(view.split)
+        runs = iter([clean] * len(sets))
+    else:
+        places = {chosen.place for chosen in sets}
+        runs, used = view.subject.edited(measure.under, view.lanes, places)
+        kept = kept & used
+    moved = sets[0].moved
+    if moved and sets[0].site not in STATES:  # a state begins at 0; a gate has no value before the first step
+        kept = kept & (view.sequences.steps > 0)
+    if not kept.any():
+        raise Undecidable(f"no step to measure at: {_why_no_step(measure)}")
+    widest = max(len(chosen.indices) for chosen in sets)
+    laid = np.full((len(sets), *kept.shape, widest), np.nan)
+    for lane, (chosen, run) in enumerate(zip(sets, runs, strict=True)):
+        own = run.values[chosen.place][..., list(chosen.indices)] * np.array(chosen.signs, dtype=float)
+        laid[lane, ..., : len(chosen.indices)] = np.diff(own, axis=0, prepend=0.0) if moved else own
+    return laid, kept
+
+
+def _why_no_step(measure: words.UnitMeasure) -> str:
+    if measure.where is None:
+        return f"{measure.under} could be made in no sequence"
+    return f"{measure.where} never holds"
+
+
+def _one_unit(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.ndarray]:
+    laid, kept = activations(measure, view)
+    if laid.shape[-1] == 0:
+        return np.full(laid.shape[:-1], np.nan), kept
+    return laid[..., 0], kept
+
+
+def _sums(kept: np.ndarray, *terms: np.ndarray) -> np.ndarray:
+    """Sum each term over the steps that count: ``[lane time batch]`` -> ``[lane batch part]``."""
+    return np.stack([np.where(kept, term, 0.0).sum(-2) for term in np.broadcast_arrays(*terms)], -1)
+
+
+@estimate.register
+def _(measure: words.correlation, view: View) -> Estimate:
+    x, kept = _one_unit(measure, view)
+    y = values(measure.signal, view.sequences)
+    kept = kept & np.isfinite(y)
+    y = np.where(kept, y, 0.0)
+    _want_variety(measure.signal, y[kept])
+    y = (y - y[kept].mean()) / np.abs(y[kept] - y[kept].mean()).max()
+    largest = np.where(kept, np.abs(x), 0.0).max((1, 2), keepdims=True)
+    x = x - np.where(kept, x, 0.0).sum((1, 2), keepdims=True) / kept.sum()
+    x = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)
+    return Estimate(_sums(kept, np.ones_like(x), x, y, x * x, y * y, x * y), _pearson)
+
+
+def _want_variety(signal: Expression, seen: np.ndarray) -> None:
+    if not len(seen):
+        raise Undecidable(f"{signal} is defined at no step that counts")
+    if (seen == seen[0]).all():
+        what = "never holds" if seen[0] == 0 else "always holds"
+        constant = what if "condition" in signal.kinds else f"is always {seen[0]:g}"
+        raise Undecidable(f"{signal} {constant} at the steps that count")
+
+
+def _pearson(totals: np.ndarray) -> np.ndarray:
+    n, x, y, xx, yy, xy = np.moveaxis(totals, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        vx, vy = xx / n - (x / n) ** 2, yy / n - (y / n) ** 2
+        r = (xy / n - x * y / n**2) / np.sqrt(vx * vy)
+    return np.where((vx > TINY) & (vy > TINY), r, np.nan)
+
+
+@estimate.register
+def _(measure: words.mean, view: View) -> Estimate:
+    laid, kept = activations(measure, view)
+    present = np.isfinite(laid)
+    return Estimate(_sums(kept, np.where(present, laid, 0.0).sum(-1), present.sum(-1)))
+
+
+@estimate.register
+def _(measure: words.spread, view: View) -> Estimate:
+    x, kept = _one_unit(measure, view)
+    finish = _relative_deviation if measure.relative else _deviation
+    return Estimate(_sums(kept, np.ones_like(x), x, x * x), finish)
+
+
+def _deviation(totals: np.ndarray) -> np.ndarray:
+    n, x, xx = np.moveaxis(totals, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(np.maximum(xx / n - (x / n) ** 2, 0.0))
+
+
+def _relative_deviation(totals: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _deviation(totals) / np.abs(totals[..., 1] / totals[..., 0])
+
+
+@estimate.register
+def _(measure: words.saturation, view: View) -> Estimate:
+    laid, kept = activations(measure, view)
+    far = np.abs(laid)
+    if measure.relative:
+        largest = np.where(kept[..., None], far, 0.0).max((1, 2), keepdims=True)
+        far = np.divide(far, largest, out=np.full_like(far, np.nan), where=largest > 0)
+    present = np.isfinite(far)
+    extreme = present & ((far <= measure.low) | (far >= measure.high))
+    return Estimate(_sums(kept, extreme.sum(-1).astype(float), present.sum(-1)))
+
+
+@estimate.register
+def _(measure: words.size, view: View) -> Estimate:
+    sizes = np.array([len(chosen.indices) for chosen in view.sets(measure.units)], dtype=float)
+    batch = len(view.sequences.examples)
+    return per_sequence(np.repeat(sizes[:, None], batch, 1), np.ones(batch, dtype=bool))
