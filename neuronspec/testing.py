@@ -1,4 +1,9 @@
-"""Planted networks, whose units are known by construction: for testing specs, engines and one's own checks."""
+"""Planted networks, whose units are known by construction: for testing specs, engines and one's own checks.
+
+``planted_detector("gru", decoys=2)`` returns a ``Planted``: the network, its unit, the signal that the unit tracks and
+the units that only look like it; ``example_texts`` draws texts to try it on. No network is trained, the same seed
+gives the same weights, and torch's own random numbers are left alone.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,31 @@ import torch
 
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.tasks import Recipe
+from neuronspec.planted.build import Planted, Variant, example_texts
+from neuronspec.planted.parts import OPEN, STEP
+from neuronspec.planted.roles import (
+    planted_copy,
+    planted_detector,
+    planted_latch,
+    planted_predictor,
+    planted_tally,
+    planted_trigger,
+)
 
-OPEN = 20.0
-"""A gate's input that holds it at 1 (to the last digit of float32)."""
-
-STEP = 0.05
-"""How far the planted counter moves at each symbol."""
+__all__ = [
+    "OPEN",
+    "STEP",
+    "Planted",
+    "Variant",
+    "example_texts",
+    "planted_copy",
+    "planted_counter",
+    "planted_detector",
+    "planted_latch",
+    "planted_predictor",
+    "planted_tally",
+    "planted_trigger",
+]
 
 
 def planted_counter(units: int = 6, at: int = 2, sign: int = 1, seed: int = 0) -> LanguageModel:

@@ -1,0 +1,179 @@
+"""Units wired by hand, in a network of any kind: bits, latches and counters.
+
+Only the candidate of a unit (of an RNN, the unit itself) reads other units; its gates read symbols alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+OPEN = 20.0
+"""A gate's input that holds it at 1 (to the last digit of float32)."""
+
+STEP = 0.05
+"""How far a counter moves an LSTM's cell at each symbol."""
+
+SMALL = 1e-4
+"""What stands for 1 where a unit is to be linear: of 100 times as much, tanh takes off a part in 30,000."""
+
+MARGIN = 2.0
+"""What drives a bit: far enough from 0 for two clear levels, near enough for noise to be seen."""
+
+HIGH = {"rnn": math.tanh(MARGIN), "gru": math.tanh(MARGIN), "lstm": math.tanh(math.tanh(MARGIN))}
+"""The hidden state of a bit that is high."""
+
+FORGETS = {
+    "rnn": {},
+    "lstm": {"input_gate": OPEN, "forget_gate": -OPEN, "output_gate": OPEN},
+    "gru": {"reset_gate": OPEN, "update_gate": -OPEN},
+}
+"""Gates that make a unit the tanh of what it reads now."""
+
+BLOCKS = {
+    "rnn": ("candidate",),
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "candidate"),
+}
+"""The blocks of weights in torch's order."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The weights of one unit.
+
+    Args:
+        reads: what each symbol adds to the candidate.
+        links: what the hidden state of each carrying unit adds to it one step later.
+        gates: the input of each gate, by symbol.
+        level: the hidden state that stands for 1.
+        push: what has to be added to the candidate to make a difference; noise is measured in it.
+    """
+
+    reads: Float[Tensor, " symbol"]
+    links: Float[Tensor, " unit"]
+    gates: Mapping[str, Float[Tensor, " symbol"]]
+    level: float
+    push: float
+
+
+Linear: TypeAlias = tuple[Tensor, Tensor]
+"""A part as a linear system: what it adds up of the parts one step before, and of the symbols."""
+
+
+def marked(weights: Mapping[str, float], vocabulary: str) -> Float[Tensor, " symbol"]:
+    """Return the weight of each symbol, 0 where none is given."""
+    return torch.tensor([float(weights.get(symbol, 0)) for symbol in vocabulary])
+
+
+def _linked(weights: Mapping[int, float], size: int) -> Float[Tensor, " unit"]:
+    return torch.tensor([float(weights.get(number, 0)) for number in range(size)])
+
+
+def forgets(kind: str, symbols: int) -> dict[str, Tensor]:
+    """Return the gates of a unit that keeps nothing of its past."""
+    return {gate: torch.full((symbols,), value) for gate, value in FORGETS[kind].items()}
+
+
+def symbols(high: str, low: str = "") -> dict[str, float]:
+    """Return 1 for each of some symbols, -1 for each of others."""
+    return dict.fromkeys(high, 1.0) | dict.fromkeys(low, -1.0)
+
+
+@dataclass(frozen=True)
+class Bit:
+    """High where what it reads is above 0, low elsewhere; it keeps nothing.
+
+    What it reads comes in whole odd numbers, never nearer to 0 than 1.
+
+    Args:
+        bias, reads: what is always there, and what each symbol adds.
+        links: what each part adds that was high one step before (one that was low adds nothing, or the opposite).
+    """
+
+    bias: float
+    reads: Mapping[str, float]
+    links: Mapping[int, float]
+
+    def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
+        reads = MARGIN * (self.bias + marked(self.reads, vocabulary))
+        links = MARGIN / HIGH[kind] * _linked(self.links, size)
+        return Row(reads, links, forgets(kind, len(vocabulary)), HIGH[kind], MARGIN)
+
+    def linear(self, number: int, size: int, vocabulary: str) -> Linear:
+        return _linked(self.links, size) / 2, marked(self.reads, vocabulary) / 2
+
+
+@dataclass(frozen=True)
+class Latch:
+    """High from a symbol that sets it until one that resets it.
+
+    Gates hold it (low is then 0); in an RNN it holds itself, its own past being what it reads (low is then -1).
+    """
+
+    sets: str
+    resets: str
+
+    def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
+        if kind == "rnn":
+            reads = MARGIN * (4 * marked(symbols(self.sets, self.resets), vocabulary) - 1)
+            return Row(reads, _linked({number: 2 * MARGIN / HIGH[kind]}, size), {}, HIGH[kind], MARGIN)
+        writes = OPEN * (2 * marked(symbols(self.sets + self.resets), vocabulary) - 1)
+        gates = {"input_gate": writes, "forget_gate": -writes, "update_gate": -writes}
+        held = {gate: gates.get(gate, always) for gate, always in forgets(kind, len(vocabulary)).items()}
+        reads = MARGIN * marked(symbols(self.sets), vocabulary)
+        return Row(reads, _linked({}, size), held, HIGH[kind], MARGIN / 4)  # low is 0, where tanh is steep
+
+    def linear(self, number: int, size: int, vocabulary: str) -> Linear:
+        return _linked({number: 1}, size), marked(symbols(self.sets, self.resets), vocabulary)
+
+
+@dataclass(frozen=True)
+class Counter:
+    """One step up at some symbols, one step down at others.
+
+    The cell of an LSTM adds up exactly; all else does where tanh is as good as linear.
+    """
+
+    up: str
+    down: str
+
+    def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
+        moves, gates = marked(symbols(self.up, self.down), vocabulary), forgets(kind, len(vocabulary))
+        if kind == "lstm":
+            gates["forget_gate"] = -gates["forget_gate"]
+            return Row(math.atanh(STEP) * moves, _linked({}, size), gates, math.tanh(STEP), STEP)
+        return Row(SMALL * moves, _linked({number: 1}, size), gates, SMALL, SMALL)
+
+    def linear(self, number: int, size: int, vocabulary: str) -> Linear:
+        return _linked({number: 1}, size), marked(symbols(self.up, self.down), vocabulary)
+
+
+Part: TypeAlias = Bit | Latch | Counter
+
+
+def write(weights: Mapping[str, Tensor], kind: str, at: int, row: Row, places: list[int]) -> None:
+    """Write one unit into the weights of a layer.
+
+    Args:
+        at: its index.
+        places: the indices of the units that its links are to.
+    """
+    units = weights["weight_hh"].shape[1]
+    for block, gate in enumerate(BLOCKS[kind]):
+        line = block * units + at
+        for name in ("weight_hh", "bias_ih", "bias_hh"):
+            weights[name][line] = 0
+        weights["weight_ih"][line] = row.reads if gate == "candidate" else row.gates[gate]
+    weights["weight_hh"][candidate(kind, at, units), places] = row.links
+
+
+def candidate(kind: str, at: int, units: int) -> int:
+    """Return the line of weights of a unit's candidate."""
+    return BLOCKS[kind].index("candidate") * units + at
