@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,17 +19,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from neuronspec.engine.evaluate import View, estimate, scores
+from neuronspec.engine.evaluate import View, estimate
 from neuronspec.engine.patching import Clean
-from neuronspec.engine.picks import Lane, bases, pick, places
+from neuronspec.engine.picks import Lane, places
+from neuronspec.engine.scan import PIECE, scan
+from neuronspec.engine.scanned import Scan
+from neuronspec.engine.selection import found
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network, check_parity, trace
-from neuronspec.engine.vocabulary import EVALUATED, place_problems
+from neuronspec.engine.vocabulary import misplaced, place_problems
 from neuronspec.errors import NetworkError, SpecError, did_you_mean
-from neuronspec.language.expression import Expression
+from neuronspec.language.expression import Expression, as_kind
 from neuronspec.language.interventions import Intervention
 from neuronspec.language.measures import Behaviour, Measure, OverSeeds, measured, refuse_foresight
-from neuronspec.language.signals import char, depth, event, inside, label, one_of, regex, symbol
+from neuronspec.language.signals import Signal, char, depth, event, inside, label, one_of, regex, symbol
 from neuronspec.language.spec import check_measure
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.cells import Place, State
@@ -267,15 +270,7 @@ class Wrapped:
             streams: so many equal pieces of the text are read side by side, each from a fresh state: faster, and
                 the batch of every trace. What is left over at the end, less than one step of all, is left out.
         """
-        self._want_alphabet("stream")
-        if not self.network.causal:
-            raise NetworkError(f"{self.network.name} reads backwards too: it cannot read in chunks")
-        if not isinstance(text, str) or not text:
-            raise NetworkError(f"stream({text!r}): expected a text that is not empty")
-        _want_whole("stream(chunk=", 1 if chunk is None else chunk, 1)
-        _want_whole("stream(streams=", streams, 1)
-        if streams > len(text):
-            raise NetworkError(f"stream(streams={streams}): the text has {len(text)} symbols")
+        self._check_reading("stream", text, chunk, streams)
         chunk = chunk or max(1, AT_ONCE // streams)
         asked = self._places(sites)
         steps = len(text) // streams
@@ -303,7 +298,59 @@ class Wrapped:
             raise NetworkError("cross_entropy: the text is too short, there is no next symbol to expect")
         return total / count
 
+    def scan(
+        self,
+        text: str,
+        signals: Mapping[str, Signal | str],
+        site: str | Site,
+        *,
+        streams: int = 100,
+        chunk: int | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Scan:
+        """Return how every unit of a site goes with some signals over a long text: correlation, and AUROC in bins.
+
+        ``scan(text, {"quote": char('"')}, cell).ranking("quote")`` are all units of the cell, best first. The memory
+        for the values stays flat; the signals take one byte per character each, numbers four.
+
+        Args:
+            streams, chunk: see ``stream``; a chunk is some 5,000 characters by default. The signals are those of the
+                whole text, across its streams.
+            progress: told the characters done, of how many.
+
+        Raises:
+            Undecidable: a signal says the same at all steps, or nothing.
+        """
+        self._check_reading("scan", text, chunk, streams)
+        asked = {name: self._signal(name, signal) for name, signal in _named(signals).items()}
+        site = Site(site) if isinstance(site, str) else site
+        if not isinstance(site, Site):
+            raise SpecError(f"site={site!r}: expected one site, e.g. cell")
+        self._check_places(site)
+        silent = replace(self, network=replace(self.network, model=replace(self.model, head=None)))
+        (text,) = self._texts([text])
+        read = silent.stream(text, site, chunk=chunk or max(1, PIECE // streams), streams=streams)
+        return scan((piece[site] for piece in read), asked, text, streams, site, progress)
+
     # What is asked, as the engine takes it.
+
+    def _check_reading(self, what: str, text: object, chunk: int | None, streams: int) -> None:
+        """Raise NetworkError for what ``stream`` cannot read."""
+        self._want_alphabet(what)
+        if not self.network.causal:
+            raise NetworkError(f"{self.network.name} reads backwards too: it cannot read in chunks")
+        if not isinstance(text, str) or not text:
+            raise NetworkError(f"{what}({text!r}): expected a text that is not empty")
+        _want_whole(f"{what}(chunk=", 1 if chunk is None else chunk, 1)
+        _want_whole(f"{what}(streams=", streams, 1)
+        if streams > len(text):
+            raise NetworkError(f"{what}(streams={streams}): the text has {len(text)} symbols")
+
+    def _signal(self, name: str, signal: Signal | str) -> Signal:
+        read = as_kind(signal, ("signal",), f"scan({name}=)")
+        assert isinstance(read, Signal)
+        self._check_words(read)
+        return read
 
     def _edited(self, under: Intervention | None) -> set[Place]:
         """Where an intervention writes, and so may take values from."""
@@ -377,16 +424,20 @@ class Wrapped:
     def _lane(self, expression: Expression, subject: Subject) -> Lane:
         """The units that an intervention or a measure names."""
         self._check_places(expression)
+        self._check_words(expression)
+        return found(expression, subject)
+
+    def _check_words(self, expression: Expression) -> None:
+        """Raise SpecError for a word that says nothing about texts alone."""
+        for problem in misplaced(expression):
+            raise SpecError(problem)
         for part in expression.walk():
             if isinstance(part, Behaviour) and part.network is not None:
                 raise SpecError(f"{part}: network= names another recipe, and here there is one network")
-            if part.word.replace(" ", "") not in EVALUATED:
-                raise SpecError(f"{part.word} is a word of the language, but the engine cannot evaluate it yet")
             if isinstance(part, OF_A_TASK):
                 raise SpecError(f"{part}: a task gives that, and here there are texts alone")
             if self.alphabet is None and isinstance(part, READS_TEXT):
                 raise SpecError(f"{part} reads text, and {self.network.name} was wrapped without an alphabet")
-        return {base: pick(base, lambda m, s: scores(subject, m, s), self.sizes) for base in bases(expression)}
 
     def _want_alphabet(self, what: str) -> str:
         if self.alphabet is None:
@@ -411,6 +462,12 @@ def _each(sites: Any) -> list[Site | str]:
         if not isinstance(site, str | Site):
             raise SpecError(f"sites={sites!r}: expected sites, e.g. [cell, forget_gate]")
     return each
+
+
+def _named(signals: Any) -> Mapping[str, Any]:
+    if not isinstance(signals, Mapping) or not signals:
+        raise SpecError(f"signals={signals!r}: expected signals by name, e.g. {{'quote': char('a')}}")
+    return signals
 
 
 def _want_whole(what: str, value: object, least: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from user_modules import CharModel, seeded
@@ -166,6 +167,18 @@ def test_a_long_text_in_chunks_is_the_text():
     expected = float(nn.functional.cross_entropy(logits, tokens(text)[0, 1:]))
     assert net.cross_entropy(text, chunk=9) == pytest.approx(expected, abs=1e-6)
     assert net.cross_entropy(text, chunk=1000) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_scan_ranks_every_unit_of_a_site():
+    net, text = lstm(), "abba cab\nc" * 7
+    found = net.scan(text, {"c": "c", "line": ns.since("\n")}, ns.cell, streams=7, chunk=3)
+    values = torch.cat([piece["cell"] for piece in net.stream(text, "cell", streams=7)]).transpose(0, 1).flatten(0, 1)
+    exact = [roc_auc_score([symbol == "c" for symbol in text], unit) for unit in values.T]
+    assert found["c"].auroc == pytest.approx(exact, abs=1e-9)
+    unit, score = found.ranking("c")[0]
+    assert score == pytest.approx(max(max(a, 1 - a) for a in exact))
+    assert len(found.ranking("line")) == net.trace(text, unit.site)[unit.site].shape[-1] == 6
+    assert lstm().scan(text, {"c": "c"}, "cell", streams=7)["c"].steps == 70
 
 
 def test_without_an_alphabet_tensors_go_in_and_come_out():
