@@ -50,6 +50,7 @@ from neuronspec.language.measures import (
     spread,
     step_of,
 )
+from neuronspec.language.ready import minimal, necessary, specific, sufficient
 from neuronspec.language.signals import (
     after,
     before,
@@ -139,7 +140,9 @@ __all__ = [
     "mean",
     "measured",
     "median_over_seeds",
+    "minimal",
     "moves",
+    "necessary",
     "one_of",
     "others",
     "output_gate",
@@ -164,10 +167,12 @@ __all__ = [
     "side_effect",
     "since",
     "size",
+    "specific",
     "spread",
     "start",
     "step_of",
     "steps_to",
+    "sufficient",
     "symbol",
     "to_mean",
     "unspecific",

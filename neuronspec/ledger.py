@@ -63,6 +63,7 @@ def claim_json(result: Result) -> dict[str, Any]:
         "interval": [plain(end) for end in result.settled.interval],
         "bound": {"low": claim.low, "high": claim.high},
         "controls": _controls(result),
+        "mutants": {name: {"verdict": m.verdict, "value": plain(m.value)} for name, m in result.mutants.items()},
         "replicates": [_replicate(seed, outcome, result) for seed, outcome in result.outcomes.items()],
         "seconds": {phase: round(result.seconds.get(phase, 0.0), 4) for phase in PHASES},
     }
@@ -88,6 +89,8 @@ def _replicate(seed: int, outcome: Outcome, result: Result) -> dict[str, Any]:
         "interval": [plain(end) for end in outcome.interval],
         "verdict": outcome.verdict,
         "reason": outcome.reason,
+        "sequences": outcome.sequences,
+        "rankings": dict(outcome.rankings),
         "controls": {name: _control(control) for name, control in outcome.controls.items()},
         "parity": {check: plain(apart) for check, apart in result.parity.get(seed, {}).items()},
     }
@@ -98,6 +101,7 @@ def _control(control: Control) -> dict[str, Any]:
         "value": plain(control.value),
         "difference": [plain(end) for end in control.difference],
         "draws": control.draws,
+        "p": plain(control.p),
         "note": control.note,
     }
 

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from joblib import Parallel, delayed
 
@@ -52,6 +53,14 @@ class Result:
     outcomes: Mapping[int, Outcome]
     seconds: Mapping[str, float]
     parity: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    mutants: Mapping[str, Settled] = field(default_factory=dict)
+    """What the claim came to with something wrong on purpose, where that was asked for."""
+
+    @property
+    def survivors(self) -> list[str]:
+        """The mutants that a claim which holds did not notice."""
+        alike = [name for name, settled in self.mutants.items() if settled.verdict == "supported"]
+        return alike if self.verdict == "supported" else []
 
     @property
     def answers(self) -> list[Outcome]:
@@ -79,12 +88,17 @@ class Result:
 
 
 def verify(
-    project: Project, questions: Sequence[Question], jobs: int | None = None, watcher: Watcher | None = None
+    project: Project,
+    questions: Sequence[Question],
+    jobs: int | None = None,
+    watcher: Watcher | None = None,
+    mutate: bool = False,
 ) -> Iterator[Result]:
     """Answer questions, recipe by recipe, and yield each answer as soon as it is known.
 
     Args:
         jobs: processes to use; all cores where None. The numbers do not depend on it.
+        mutate: whether each claim is also judged with something wrong on purpose.
 
     Raises:
         NeuronspecError: networks can neither be loaded nor kept, or a task contradicts itself.
@@ -95,9 +109,12 @@ def verify(
         began = time.perf_counter()
         networks = _networks(project, name, group, jobs, watcher)
         training = (time.perf_counter() - began) / len(group)
-        for question, evidence in _examined(project, name, group, networks, jobs, watcher):
-            settled = settle(question.claim, list(evidence.outcomes.values()), question.spec.replication)
-            yield Result(question, settled, evidence.outcomes, _seconds(evidence, training), evidence.parity)
+        for question, evidence in _examined(project, name, group, networks, jobs, watcher, mutate):
+            over = partial(settle, question.claim, replication=question.spec.replication)
+            settled = over(list(evidence.outcomes.values()))
+            mutants = {name: over(outcomes) for name, outcomes in evidence.mutants.items()}
+            seconds = _seconds(evidence, training)
+            yield Result(question, settled, evidence.outcomes, seconds, evidence.parity, mutants)
 
 
 def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network:
@@ -181,10 +198,15 @@ class Evidence:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     parity: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    mutants: dict[str, list[Outcome]] = field(default_factory=dict)
 
-    def take(self, said: Examined, outcome: Outcome, seconds: Mapping[str, float]) -> None:
+    def take(
+        self, said: Examined, outcome: Outcome, seconds: Mapping[str, float], mutants: Mapping[str, Outcome]
+    ) -> None:
         self.outcomes[said.seed] = outcome
         self.parity[said.seed] = said.parity
+        for name, came in mutants.items():
+            self.mutants.setdefault(name, []).append(came)
         for phase, spent in seconds.items():
             self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
 
@@ -196,6 +218,7 @@ def _examined(
     networks: Mapping[int, Weights] | Mapping[int, Given],
     jobs: int,
     watcher: Watcher,
+    mutate: bool,
 ) -> list[tuple[Question, Evidence]]:
     """Return what the networks say to each question."""
     task, recipe = task_and_recipe(project, name)
@@ -210,13 +233,15 @@ def _examined(
         ends=task.ends,
         temperature=task.temperature,
         competence=task.competence,
+        mutate=mutate,
     )
     requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]
     evidence = {question.id: Evidence() for question in questions}
     for done, said in enumerate(_each_examined(requests, jobs), start=1):
-        for question, outcome, seconds in zip(asked[said.seed], said.outcomes, said.seconds, strict=True):
+        answers = zip(asked[said.seed], said.outcomes, said.seconds, said.mutants, strict=True)
+        for question, outcome, seconds, mutants in answers:
             finished = _finished(of_one_network(question.claim), outcome, said, task)
-            evidence[question.id].take(said, finished, seconds)
+            evidence[question.id].take(said, finished, seconds, mutants)
         watcher.examined(name, done, len(requests))
     return [(question, evidence[question.id]) for question in questions]
 

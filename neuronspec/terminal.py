@@ -8,8 +8,9 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -88,6 +89,15 @@ def summary(results: Sequence[Result], seconds: float) -> str:
     )
 
 
+def mutants(results: Sequence[Result]) -> str:
+    """Return how many mutants claims that hold were tried on, and which they did not notice."""
+    holding = [result for result in results if result.verdict == "supported" and result.mutants]
+    judged = [m for result in holding for m in result.mutants.values() if m.verdict != "not applicable"]
+    survived = [f"  survived: {name}  {result.question.id}" for result in holding for name in result.survivors]
+    killed = len(judged) - len(survived)
+    return "\n".join([f"mutants: {killed} of {len(judged)} killed, of {len(holding)} claims that hold", *survived, ""])
+
+
 def headline(result: Result) -> str:
     """Return the verdict and what brought it about, in one line."""
     settled = result.settled
@@ -110,6 +120,8 @@ def explain(result: Result) -> str:
     for name, value in result.controls.items():
         note = f" ({notes[name]})" if name in notes else ""
         lines.append(f"  control    {name} {number(value)}{note}")
+    for name, mutant in result.mutants.items():
+        lines.append(f"  mutant     {name}: {mutant.verdict}, {number(mutant.value)}")
     lines += [f"  seed {seed:<5} {_seed(outcome)}" for seed, outcome in result.outcomes.items()]
     return "\n".join(lines)
 
@@ -120,9 +132,18 @@ def _seed(outcome: Outcome) -> str:
     if low != high and math.isfinite(low):
         parts.append(f"[{number(low)}, {number(high)}]")
     parts += [f"{name} {number(control.value)}" for name, control in outcome.controls.items()]
-    for units in outcome.units.values():
+    for name, units in outcome.units.items():
         parts.append(" ".join(f"{'-' if u['sign'] < 0 else ''}{u['site']}[{u['index']}]" for u in units))
+        parts += _how_alone(outcome.rankings.get(name), len(units))
     return "  ".join([*parts, outcome.reason]).rstrip()
+
+
+def _how_alone(ranking: Mapping[str, Any] | None, picked: int) -> list[str]:
+    """How the score of the last unit picked compares with the next and with the median one."""
+    if ranking is None or not 0 < picked < len(ranking["best"]):
+        return []
+    last, following = (number(ranking["best"][n]["score"]) for n in (picked - 1, picked))
+    return [f"(score {last}, next {following}, median of {ranking['units']} {number(ranking['median'])})"]
 
 
 class Live(Watcher):

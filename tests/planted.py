@@ -5,6 +5,7 @@ import numpy as np
 import neuronspec as ns
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network
+from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.tasks import Example, Recipe
 from neuronspec.testing import planted_counter
 
@@ -24,3 +25,28 @@ def subject(examples=STRINGS, **options):
 
 def rng():
     return np.random.default_rng(0)
+
+
+def random_text(generator, symbols="abX", longest=20):
+    return "".join(generator.choice(list(symbols), generator.integers(4, longest)))
+
+
+def random_subject(units=8, kind="lstm", sequences=40, seed=0, layers=1):
+    """An untrained network and random texts; the texts of the two splits are different ones."""
+    recipe = Recipe(kind, units=units, layers=layers)
+    model = LanguageModel(recipe, symbols=4).initialise(seed).requires_grad_(False)
+    generator = np.random.default_rng(seed)
+    discovery, verification = (
+        tuple(
+            Example(
+                random_text(generator),
+                symbols={"letter": "ab"[generator.integers(2)]},
+                labels={},
+                events={"asked": int(generator.integers(1, 4))},
+            )
+            for _ in range(sequences)
+        )
+        for _ in range(2)
+    )
+    places = {(layer, site) for layer in range(layers) for site in recipe.sites}
+    return Subject(Network("random/net", 0, "abX$", model), discovery, verification, places)

@@ -173,7 +173,11 @@ _stated = st.one_of(
     _bounded(measures).map(ns.refuted),
     _bounded(measures).map(ns.unspecific),
     _bounded(measures).map(ns.side_effect),
-    st.builds(lambda s, u, rival: (ns.correlation(s, of=u) >= 0.5).against(rival), signals, one_unit, signals),
+    st.builds(
+        lambda pair, u: (ns.correlation(pair[0], of=u) >= 0.5).against(pair[1]),
+        st.tuples(signals, signals).filter(lambda pair: pair[0] != pair[1]),
+        one_unit,
+    ),
 )
 claims = st.one_of(
     _stated,

@@ -92,10 +92,10 @@ WRONG = {
         ONE.replace("exact_match()", "mean(of=hidden[6])"),
         "specs/spec_small.py::one: claims['it']: hidden[6]: tiny/gru has 6 units per layer, 0 to 5",
     ),
-    "not evaluated yet": (
-        ONE.replace("exact_match()", "auroc('a', of=hidden[0])"),
-        "specs/spec_small.py::one: claims['it']: "
-        "auroc is a word of the language, but the engine cannot evaluate it yet",
+    "out of place": (
+        ONE.replace("exact_match()", "contribution('a', at='a')"),
+        "specs/spec_small.py::one: claims['it']: contribution(char('a'), at=first(char('a'))): "
+        "a contribution is a score for site.top(...), not a measure of its own",
     ),
 }
 

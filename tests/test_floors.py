@@ -10,17 +10,22 @@ PACKAGE = Path(__file__).parents[1] / "neuronspec"
 FLOORS = """
     errors files watcher
     language.expression language.signals language.units language.interventions language.claims language.measures
-    language.spec language
+    language.ready language.spec language
     __init__
     networks.tasks networks networks.cells networks.in_place networks.recurrent networks.models networks.training
     networks.store networks.supply
     networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
     networks.checkpoints
+    planted planted.parts planted.others planted.codes planted.build planted.roles
     testing picture
     engine engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals engine.tracing
-    engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.behaviour_measures
-    engine.evaluate engine.examine
-    notebook project collection runner ledger show terminal cli __main__ pytest_plugin
+    engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.detectors engine.fits
+    engine.behaviour_measures engine.integrated_gradients engine.onward engine.attribution
+    engine.evaluate engine.selection engine.mutants engine.examine engine.scanned engine.scan
+    notebook project collection runner ledger
+    calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
+    calibration.run calibration.report
+    show terminal cli __main__ pytest_plugin
 """.split()
 
 

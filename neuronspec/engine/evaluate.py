@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
-from neuronspec.engine import unit_measures  # noqa: F401 (registers)
+from neuronspec.engine import detectors, fits, unit_measures  # noqa: F401 (they register)
 from neuronspec.engine.behaviour_measures import among_those, of_runs
-from neuronspec.engine.picks import Lane, units
-from neuronspec.engine.statistics import Estimate, per_sequence
+from neuronspec.engine.picks import Lane, Nth, units
+from neuronspec.engine.statistics import Estimate, per_sequence, worst
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.view import View, estimate
+from neuronspec.errors import Undecidable
 from neuronspec.language import measures as words
-from neuronspec.language.expression import Expression
-from neuronspec.language.units import Site
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression, rewritten
+from neuronspec.language.units import Site, each
 
-__all__ = ["View", "estimate", "scores"]
+__all__ = ["View", "estimate", "of_claim", "scores"]
 
 
 def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarray, " unit"]:
@@ -25,12 +29,35 @@ def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarra
     with subject.clock.phase("pick"):
         whole = units(site, {}, subject.sizes)
         singles: list[Lane] = [{_SCORED: replace(whole, indices=(i,), signs=(1,))} for i in whole.indices]
-        view = View(subject, singles, "discovery")
+        view = View(subject, singles, "discovery", resampled=False)
         return estimate(replace(measure, of=_SCORED), view).values
 
 
 _SCORED = Site("hidden")[0]
 """Stands for the one unit of a lane while every unit of a site is scored."""
+
+
+def of_claim(claim: Claim, view: View) -> Estimate:
+    """Return the estimate of what a claim is about; where it says ``each``, that of the worst unit."""
+    named = list(dict.fromkeys(part for part in claim.measure.walk() if isinstance(part, each)))
+    if not named:
+        return estimate(claim.measure, view)
+    most = max(len(chosen.indices) for part in named for chosen in view.sets(part.units))
+    if not most:
+        raise Undecidable(f"{named[0]}: there is no unit")
+    singly = [estimate(rewritten(claim.measure, partial(_nth, number=n)), view) for n in range(most)]
+    return worst(singly, partial(_worse, claim))
+
+
+def _worse(claim: Claim, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Of two values the one that lies further from within the bound; what is undefined is passed over."""
+    low, high = (-math.inf if claim.low is None else claim.low), (math.inf if claim.high is None else claim.high)
+    short = [np.maximum(low - value, value - high) for value in (left, right)]
+    return np.where(np.isnan(right) | (short[0] >= short[1]), left, right)
+
+
+def _nth(part: Expression, number: int) -> Expression:
+    return Nth(part.units, number) if isinstance(part, each) else part
 
 
 # Differences.

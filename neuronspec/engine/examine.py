@@ -6,7 +6,7 @@ A worker gets data only: claims, a recipe, weights or where they are, sequences;
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,17 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from neuronspec.engine.evaluate import View, estimate, scores
-from neuronspec.engine.picks import DRAWS, Lane, bases, pick, places, random_lanes, units
+from neuronspec.engine.evaluate import View, estimate, of_claim
+from neuronspec.engine.mutants import Mutant, bases_beyond_size, mutants_of
+from neuronspec.engine.picks import DRAWS, Lane, bases, places, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
-from neuronspec.engine.statistics import Control, Estimate, Outcome, compare, judge, oriented
+from neuronspec.engine.selection import found
+from neuronspec.engine.statistics import LEVEL, Control, Estimate, Outcome, compare, judge, looks, oriented, p_value
 from neuronspec.engine.subject import Clock, Subject
 from neuronspec.engine.tracing import Network, check_parity, trained
-from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import measured, size
-from neuronspec.language.units import Picked, Site, Unit, Units
+from neuronspec.language.measures import measured, median_over_seeds, probe, with_shuffled_labels
+from neuronspec.language.units import Site, Unit, Units
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
 from neuronspec.networks.training import one_thread, untrained
@@ -55,6 +57,8 @@ class Request:
     weights: Weights = field(default_factory=dict)
     given: Given | None = None
     claims: Sequence[Claim] = ()
+    mutate: bool = False
+    """Whether each claim is also judged with something wrong on purpose."""
     measured_on: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     """The examples of each of the task's own measures that a claim asks for."""
 
@@ -76,6 +80,8 @@ class Examined:
     generated: Mapping[str, Sequence[Generated]]
     seconds: Sequence[Mapping[str, float]]
     parity: Mapping[str, float]
+    mutants: Sequence[Mapping[str, Outcome]] = ()
+    """One per claim: what each of its mutants came to."""
 
 
 def examine(request: Request) -> Examined:
@@ -128,18 +134,24 @@ class _Examination:
         for claim in self.request.claims:
             self.clock.seconds.clear()
             with self.clock.phase("judge"):
-                said = Outcome("error", reason=trouble) if trouble else self._outcome(of_one_network(claim), learnt)
+                said = Outcome("error", reason=trouble) if trouble else self._outcome(claim, learnt)
                 outcomes.append(said)
             phases = {*shared, *self.clock.seconds}
             seconds.append({p: shared.get(p, 0.0) + self.clock.seconds.get(p, 0.0) for p in phases})
-        return Examined(self.request.seed, learnt, outcomes, generated, seconds, parity)
+        mutants = [self._mutants(claim, learnt) if not trouble else {} for claim in self.request.claims]
+        return Examined(self.request.seed, learnt, outcomes, generated, seconds, parity, mutants)
+
+    def _mutants(self, claim: Claim, learnt: bool) -> dict[str, Outcome]:
+        """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""
+        if not self.request.mutate or claim.expected != "supported":
+            return {}
+        return {m.name: self._outcome(m.claim, learnt, m) for m in mutants_of(claim)}
 
     def _complete(self, examples: Sequence[Example]) -> list[Generated]:
         ours = self.subject
         return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).runs()
 
-    def _outcome(self, claim: Claim, learnt: bool) -> Outcome:
-        measure = claim.measure
+    def _outcome(self, claim: Claim, learnt: bool, mutant: Mutant | None = None) -> Outcome:
         about_units = any(isinstance(e, Units) for e in claim.walk())
         sites = {site for _, site in self.subject.sizes}
         missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in sites]
@@ -147,10 +159,12 @@ class _Examination:
             return Outcome("not applicable", reason=f"{self.request.name} has no {missing[0]}")
         if about_units and not learnt:
             return Outcome("unlearnt", reason=f"does not meet {self.request.competence}: {self.competence:.3g}")
-        if isinstance(measure, measured):
+        if isinstance(of_one_network(claim).measure, measured):
             return Outcome("pending")
         try:
-            return self._judged(claim, about_units)
+            return self._judged(claim, mutant)
+        except NotApplicable as error:
+            return Outcome("not applicable", reason=str(error))
         except (Undecidable, NetworkError) as error:
             verdict = "undecided" if isinstance(error, Undecidable) else "error"
             return Outcome(verdict, reason=str(error))
@@ -161,48 +175,100 @@ class _Examination:
                 "error", reason=f"neuronspec failed: {type(error).__name__}: {error} ({where}); please report it"
             )
 
-    def _judged(self, claim: Claim, about_units: bool) -> Outcome:
-        measure, census = claim.measure, self.request.census
-        own = self._pick(self.subject, measure)
-        values_of = _bases_beyond_size(measure)
+    def _judged(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
+        """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out."""
+        of_network = of_one_network(claim)
+        sizes = looks(len(self.request.verification), self.request.census)
+        if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
+            sizes = sizes[-1:]
+        level = 1 - (1 - LEVEL) / len(sizes)
+        for number in sizes:
+            try:
+                said = _Look(self, number, level, mutant).judged(of_network)
+            except Undecidable:
+                if number == sizes[-1]:
+                    raise
+                continue
+            if said.verdict != "undecided":
+                break
+        return said
+
+
+class NotApplicable(NeuronspecError):
+    """A mutant that this network cannot be made into."""
+
+
+class _Look:
+    """One look at so many sequences."""
+
+    def __init__(self, examination: _Examination, sequences: int, level: float, mutant: Mutant | None) -> None:
+        self.request, self.level, self.sequences = examination.request, level, sequences
+        self.wrong = mutant.wrong if mutant else ""
+        self._twin: Callable[[], Subject | None] = lambda: examination.twin
+        self.subject = examination.subject.first(sequences)
+        if self.wrong == "network":
+            if examination.twin is None:
+                raise NotApplicable("there is no untrained twin")
+            self.subject, self._twin = examination.twin.first(sequences), lambda: None
+
+    @cached_property
+    def twin(self) -> Subject | None:
+        twin = self._twin()
+        return twin and twin.first(self.sequences)
+
+    def judged(self, claim: Claim) -> Outcome:
+        measure, census, subject = claim.measure, self.request.census, self.subject
+        own = found(measure, subject)
+        values_of = bases_beyond_size(measure)
         for base in values_of:
             if not own[base].indices:
                 raise Undecidable(f"{base} finds no unit")
-        stand_ins = random_lanes(own, self.subject.sizes, self._rng(claim)) if values_of else []
-        ours, drawn = self._estimated(measure, own, stand_ins)
+        stand_ins = random_lanes(own, subject.sizes, self._rng(claim)) if values_of else []
+        if self.wrong == "units":
+            if not stand_ins:
+                raise NotApplicable("too few other units are left in the site")
+            own, stand_ins = stand_ins[0], stand_ins[1:]
+        ours, drawn = self._estimated(claim, own, stand_ins)
         controls: dict[str, Control] = {}
         if values_of:
-            controls["random units"] = self._random(measure, ours, drawn, census)
-        if about_units:
-            controls["untrained twin"] = self._twin(measure, ours, census)
+            controls["random units"] = self._random(claim, ours, drawn)
+        if any(isinstance(e, Units) for e in measure.walk()):
+            controls["untrained twin"] = self._untrained(claim, ours)
+        if isinstance(measure, probe):
+            shuffled = of_claim(replace(claim, measure=with_shuffled_labels(measure)), View(subject, [own]))
+            controls["shuffled labels"] = compare(ours, shuffled, census, self.level)
         for rival in claim.rivals:
-            against = estimate(replace(measure, signal=rival), View(self.subject, [own]))
-            controls[f"rival {rival}"] = compare(ours, self._like(ours, against, measure), census)
-        return replace(judge(claim, ours, controls, census), units=self._shown(measure, own))
+            against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
+            controls[f"rival {rival}"] = compare(ours, self._like(ours, against, measure), census, self.level)
+        said = judge(claim, ours, controls, census, self.level)
+        rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
+        return replace(said, units=self._shown(measure, own), rankings=rankings)
 
-    def _estimated(self, measure: Expression, own: Lane, stand_ins: Sequence[Lane]) -> tuple[Estimate, Estimate | str]:
+    def _estimated(self, claim: Claim, own: Lane, stand_ins: Sequence[Lane]) -> tuple[Estimate, Estimate | str]:
         """The measure of the claimed units, and of all that stands in for them; or why there is none of these."""
         try:
-            everything = estimate(measure, View(self.subject, [own, *stand_ins]))
+            everything = of_claim(claim, View(self.subject, [own, *stand_ins]))
         except (NetworkError, Undecidable):  # of one draw alone, it must not take the others with it
-            ours = estimate(measure, View(self.subject, [own]))
-            return ours, self._one_by_one(measure, stand_ins)
+            ours = of_claim(claim, View(self.subject, [own]))
+            return ours, self._one_by_one(claim, stand_ins)
         ours, drawn = (replace(everything, parts=parts) for parts in (everything.parts[:1], everything.parts[1:]))
         return ours, drawn if len(drawn.parts) else "too few other units are left in the site"
 
-    def _one_by_one(self, measure: Expression, stand_ins: Sequence[Lane]) -> Estimate | str:
-        found, why = [], ""
+    def _one_by_one(self, claim: Claim, stand_ins: Sequence[Lane]) -> Estimate | str:
+        able, why = [], ""
         for lane in stand_ins:
             try:
-                found.append(estimate(measure, View(self.subject, [lane])))
+                able.append(of_claim(claim, View(self.subject, [lane])))
             except (NetworkError, Undecidable) as error:
                 why = str(error)
-        return replace(found[0], parts=np.concatenate([e.parts for e in found])) if found else why
+        return replace(able[0], parts=np.concatenate([e.parts for e in able])) if able else why
 
-    def _random(self, measure: Expression, ours: Estimate, drawn: Estimate | str, census: bool) -> Control:
+    def _random(self, claim: Claim, ours: Estimate, drawn: Estimate | str) -> Control:
         if isinstance(drawn, str):
             return Control(note=drawn)
-        return compare(ours, self._as_found(measure, ours, drawn), census)
+        drawn = self._as_found(claim.measure, ours, drawn)
+        control = compare(ours, drawn, self.request.census, self.level)
+        return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
 
     def _as_found(self, measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
         """Picks are oriented when they are made; what stands in for a named unit is oriented here."""
@@ -212,23 +278,17 @@ class _Examination:
     def _like(self, ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
         return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
 
-    def _twin(self, measure: Expression, ours: Estimate, census: bool) -> Control:
+    def _untrained(self, claim: Claim, ours: Estimate) -> Control:
         if self.twin is None:
             return Control(note="no twin: its build gives the trained weights")
         try:
-            lane = self._pick(self.twin, measure)
-            if any(not lane[base].indices for base in _bases_beyond_size(measure)):
+            lane = found(claim.measure, self.twin)
+            if any(not lane[base].indices for base in bases_beyond_size(claim.measure)):
                 return Control(note="finds no such unit")
-            return compare(ours, self._as_found(measure, ours, estimate(measure, View(self.twin, [lane]))), census)
+            theirs = self._as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
+            return compare(ours, theirs, self.request.census, self.level)
         except (NetworkError, Undecidable) as error:
             return Control(note=str(error))
-
-    def _pick(self, subject: Subject, measure: Expression) -> Lane:
-        """What each base means in a network: found once, and shared by all claims."""
-        for base in bases(measure):
-            if base not in subject.picks:
-                subject.picks[base] = pick(base, lambda m, s: scores(subject, m, s), subject.sizes)
-        return {base: subject.picks[base] for base in bases(measure)}
 
     def _rng(self, claim: Claim) -> np.random.Generator:
         """The draws depend on what is measured and on the seed, not on what else was asked for."""
@@ -237,15 +297,6 @@ class _Examination:
     def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
         """The units that each expression of a claim turned out to mean."""
         return {repr(base): units(base, own, self.subject.sizes).as_json() for base in own}
-
-
-def _bases_beyond_size(expression: Expression) -> list[Expression]:
-    """The picks and named units whose values matter: of a size only the number does, and it may be none."""
-    if isinstance(expression, size):
-        return []
-    if isinstance(expression, Picked | Unit):
-        return [expression]
-    return list(dict.fromkeys(base for part in expression.parts() for base in _bases_beyond_size(part)))
 
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:

@@ -38,6 +38,12 @@ class Clean:
     values: dict[Place, Float[np.ndarray, "time batch unit"]]
     logits: Float[Tensor, "time batch symbol"]
 
+    def first(self, number: int) -> Clean:
+        """Return the run over the first sequences."""
+        on = Sequences(self.sequences.examples[:number])
+        values = {place: v[: on.time, :number] for place, v in self.values.items()}
+        return Clean(on, values, self.logits[: on.time, :number])
+
 
 @dataclass(frozen=True)
 class Sources:

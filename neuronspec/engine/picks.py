@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from itertools import combinations
@@ -54,6 +54,29 @@ class UnitSet:
         ]
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What a pick went by: all units by their score, the best first, so that one sees how alone the best one is.
+
+    Args:
+        scored: index, sign and score of each; units that have none are left out.
+        completeness: of integrated gradients, how far the scores are from adding up, at worst.
+        curve: of a pick by accuracy, the held-out accuracy with one unit, with two, and so on.
+    """
+
+    scored: Sequence[tuple[int, int, float]]
+    completeness: float = math.nan
+    curve: Sequence[float] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the best ten, the median score and how many there are."""
+        middle = self.scored[len(self.scored) // 2][2] if self.scored else None
+        best = [{"index": i, "sign": s, "score": score} for i, s, score in self.scored[:10]]
+        told: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
+        told |= {"curve": list(self.curve)} if self.curve else {}
+        return told if math.isnan(self.completeness) else told | {"completeness": self.completeness}
+
+
 Sizes = Mapping[Place, int]
 """How many units each site of each layer has."""
 
@@ -61,9 +84,14 @@ Lane = Mapping[Expression, UnitSet]
 """What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
 
 
+def is_base(expression: Expression) -> bool:
+    """Return whether an expression stands for units of its own: a pick, or a named unit."""
+    return isinstance(expression, Picked | Unit | words.IntegratedGradients)
+
+
 def bases(expression: Expression) -> list[Expression]:
     """Return the picks and named units that an expression rests on, each once, in the order they are read."""
-    if isinstance(expression, Picked | Unit):
+    if is_base(expression):
         return [expression]
     found: dict[Expression, None] = {}
     for part in expression.parts():
@@ -97,13 +125,10 @@ def units(expression: object, lane: Lane, sizes: Sizes) -> UnitSet:
     raise NotImplementedError(f"no units for {expression!r}")
 
 
-@units.register
-def _(expression: Picked, lane: Lane, sizes: Sizes) -> UnitSet:
-    return lane[expression]
-
-
-@units.register
-def _(expression: Unit, lane: Lane, sizes: Sizes) -> UnitSet:
+@units.register(Picked)
+@units.register(Unit)
+@units.register(words.IntegratedGradients)
+def _(expression: Expression, lane: Lane, sizes: Sizes) -> UnitSet:
     return lane[expression]
 
 
@@ -137,6 +162,25 @@ def _(expression: words.others, lane: Lane, sizes: Sizes) -> UnitSet:
     return inner.holding([i for i in range(sizes[inner.place]) if i not in inner.indices])
 
 
+@dataclass(frozen=True, repr=False)
+class Nth(words.Units, word="nth"):
+    """One of some units, by its number among them: what ``each`` is, unit by unit."""
+
+    of: words.Units
+    number: int
+
+    @property
+    def is_one(self) -> bool:
+        return True
+
+
+@units.register
+def _(expression: Nth, lane: Lane, sizes: Sizes) -> UnitSet:
+    inner = units(expression.of, lane, sizes)
+    n = slice(expression.number, expression.number + 1)
+    return replace(inner, indices=inner.indices[n], signs=inner.signs[n])
+
+
 @units.register
 def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> UnitSet:
     left, right = units(expression.left, lane, sizes), units(expression.right, lane, sizes)
@@ -147,37 +191,6 @@ def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> UnitSet:
     wanted = isinstance(expression, words.Intersection)
     kept = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
     return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))
-
-
-def pick(base: Expression, score: Callable[[Expression, Site], np.ndarray], sizes: Sizes) -> UnitSet:
-    """Return the units that a base means.
-
-    Args:
-        score: gives a score for every unit of a site, on the discovery split.
-    """
-    site: Site = base.site  # type: ignore[attr-defined]
-    size = sizes[layer_of(site), site.name]
-    whole = UnitSet(layer_of(site), site.name, (), (), (1,) * size)
-    if isinstance(base, Unit):
-        return replace(whole, indices=(base.index,), signs=(base.sign,))
-    if isinstance(base, words.Best):
-        oriented, signs = _oriented(base.score, score(base.score, site))
-        order = [int(i) for i in np.argsort(-oriented, kind="stable") if math.isfinite(oriented[i])]
-        return replace(whole, orientation=signs).holding(order[: base.n])
-    if isinstance(base, words.All):
-        measure = base.score.measure  # type: ignore[attr-defined]
-        oriented, signs = _oriented(measure, score(measure, site))
-        kept = [i for i in range(size) if base.score.met_by(oriented[i])]  # type: ignore[attr-defined]
-        return replace(whole, orientation=signs).holding(kept)
-    raise NotImplementedError(f"no pick for {base!r}")
-
-
-def _oriented(measure: Any, scores: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Scores as they are once each unit points in the direction in which its score lies above the centre."""
-    if measure.centre is None:
-        return scores, (1,) * len(scores)
-    signs = np.where(scores < measure.centre, -1, 1)
-    return measure.centre + signs * (scores - measure.centre), tuple(signs.tolist())
 
 
 def random_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:

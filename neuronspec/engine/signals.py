@@ -186,6 +186,11 @@ def _compared(comparison: np.ufunc, moment: object, on: Sequences) -> np.ndarray
 
 
 @values.register
+def _(signal: words.Shuffled, on: Sequences) -> np.ndarray:
+    return on.within(values(signal.signal, on)[:, signal.permutation(len(on.examples))])
+
+
+@values.register
 def _(signal: words.And, on: Sequences) -> np.ndarray:
     return np.minimum(values(signal.left, on), values(signal.right, on))
 

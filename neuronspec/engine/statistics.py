@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import stdtrit
 
 from neuronspec.language.claims import Claim
 
@@ -22,7 +24,6 @@ RESAMPLES = 2000
 LEVEL = 0.95
 FEWEST_SEQUENCES = 10
 """Below this many, resampling sequences says next to nothing about others."""
-_Z = 1.959963984540054  # the normal quantile of LEVEL, two-sided
 
 Finish = Callable[[Float[np.ndarray, "*shape part"]], Float[np.ndarray, "*shape"]]
 
@@ -100,6 +101,18 @@ def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
     return replace(estimate, finish=finish)
 
 
+def worst(estimates: Sequence[Estimate], of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
+    """Join estimates to the least of them, or the largest; what is undefined is passed over."""
+    cuts = np.cumsum([e.parts.shape[-1] for e in estimates])[:-1]
+
+    def finish(totals: np.ndarray) -> np.ndarray:
+        return reduce(of, [e.finish(t) for e, t in zip(estimates, np.split(totals, cuts, -1), strict=True)])
+
+    return Estimate(
+        np.concatenate([e.parts for e in estimates], -1), finish, fewest=min(e.contributing for e in estimates)
+    )
+
+
 def per_sequence(
     values: Float[np.ndarray, "lane sequence"], used: Bool[np.ndarray, " sequence"], yes_no: bool = False
 ) -> Estimate:
@@ -115,33 +128,47 @@ def resamples(sequences: int) -> Float[np.ndarray, "resample sequence"]:
     return rng.multinomial(sequences, [1 / sequences] * sequences, size=RESAMPLES).astype(float)
 
 
-def wilson(yes: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share."""
-    share, z2 = yes / n, _Z * _Z
+def wilson(yes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's interval for a share."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, z2 = yes / n, z * z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return (max(0.0, middle - half) if yes else 0.0), (min(1.0, middle + half) if yes < n else 1.0)
 
 
-def percentiles(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
-    """The central 95 % of what resampling gave; NaN where it is undefined in more resamples than that leaves out."""
+def percentiles(values: Float[np.ndarray, " resample"], level: float = LEVEL) -> tuple[float, float]:
+    """The central part of what resampling gave; NaN where it is undefined in more resamples than that leaves out."""
     finite = values[np.isfinite(values)]
-    if len(finite) < LEVEL * len(values):  # what is so often undefined has no interval
+    if len(finite) < level * len(values):  # what is so often undefined has no interval
         return math.nan, math.nan
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def interval(estimate: Estimate, census: bool) -> tuple[float, float]:
-    """The 95 % interval of lane 0: a point for a census, Wilson's for yes/no, the cluster bootstrap's otherwise."""
+def expanded(level: float, sequences: float) -> float:
+    """Return the level at which to cut a bootstrap of so many sequences, so that it holds the truth as often as asked.
+
+    Resampling knows nothing of what a small sample misses: its intervals are as short as normal ones with the variance
+    over n. (Hesterberg 2015, "What teachers should know about the bootstrap": the expanded percentile interval.)
+    """
+    if sequences < 2:
+        return level
+    wide = stdtrit(sequences - 1, (1 + level) / 2) * math.sqrt(sequences / (sequences - 1))
+    return 2 * NormalDist().cdf(wide) - 1
+
+
+def interval(estimate: Estimate, census: bool, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of lane 0: a point for a census, Wilson's for yes/no, the cluster bootstrap's otherwise."""
     value = float(estimate.values[0])
     if census or not math.isfinite(value):
         return value, value
     if estimate.yes_no:
         yes, n = estimate.parts[0].sum(0)
-        return wilson(float(yes), float(n))
-    return percentiles(Estimate(estimate.parts[:1], estimate.finish).at(resamples(estimate.parts.shape[1]))[0])
+        return wilson(float(yes), float(n), level)
+    drawn = Estimate(estimate.parts[:1], estimate.finish).at(resamples(estimate.parts.shape[1]))[0]
+    return percentiles(drawn, expanded(level, estimate.contributing))
 
 
 # Controls and verdicts.
@@ -154,17 +181,30 @@ class Control:
     Args:
         value: the measure of the control, the mean over its draws; NaN where it cannot be measured.
         difference: the interval of (claimed - control), paired by sequence.
+        interval: of the value.
         draws: how many there were.
         note: why it could not be measured, and so does not speak against the claim; empty otherwise.
+        p: how often chance does as well, ``(b + 1) / (draws + 1)`` for ``b`` draws that do; reported only.
     """
 
     value: float = math.nan
     difference: tuple[float, float] = (math.nan, math.nan)
     draws: int = 0
     note: str = ""
+    p: float = math.nan
+    interval: tuple[float, float] = (math.nan, math.nan)
 
 
-def compare(own: Estimate, control: Estimate, census: bool) -> Control:
+def p_value(claim: Claim, own: float, drawn: Float[np.ndarray, " lane"]) -> float:
+    """Return how often a draw lies as far on the claimed side, ``(b + 1) / (n + 1)``; NaN for a claim of both sides."""
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite) or (claim.low is not None and claim.high is not None):
+        return math.nan
+    as_good = finite >= own if claim.low is not None else finite <= own
+    return float((as_good.sum() + 1) / (len(finite) + 1))
+
+
+def compare(own: Estimate, control: Estimate, census: bool, level: float = LEVEL) -> Control:
     """Set lane 0 of ``own`` against the mean over all lanes of ``control``."""
     drawn = control.values
     finite = np.isfinite(drawn)
@@ -173,10 +213,12 @@ def compare(own: Estimate, control: Estimate, census: bool) -> Control:
     value = float(drawn[finite].mean())
     if census:
         gap = float(own.values[0]) - value
-        return Control(value, (gap, gap), int(finite.sum()))
+        return Control(value, (gap, gap), int(finite.sum()), interval=(value, value))
     weights = resamples(own.parts.shape[1])
-    gaps = Estimate(own.parts[:1], own.finish).at(weights)[0] - _mean_of_defined(control.at(weights)[finite])
-    return Control(value, percentiles(gaps), int(finite.sum()))
+    stands_in = _mean_of_defined(control.at(weights)[finite])
+    gaps = Estimate(own.parts[:1], own.finish).at(weights)[0] - stands_in
+    cut = expanded(level, min(own.contributing, control.contributing))
+    return Control(value, percentiles(gaps, cut), int(finite.sum()), interval=percentiles(stands_in, cut))
 
 
 def _mean_of_defined(values: Float[np.ndarray, "lane resample"]) -> Float[np.ndarray, " resample"]:
@@ -196,18 +238,31 @@ class Outcome:
     controls: Mapping[str, Control] = field(default_factory=dict)
     units: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     reason: str = ""
+    sequences: int = 0
+    """On how many it was judged: as many as the verdict took."""
+    rankings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each pick went by."""
 
 
-def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: bool) -> Outcome:
+def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: bool, level: float = LEVEL) -> Outcome:
     """Return the verdict of one network: the bound first, then whether what stands in for the units meets it too."""
     value = float(own.values[0])
-    low, high = interval(own, census)
+    low, high = interval(own, census, level)
     verdict, reason = against_bound(claim, value, low, high)
     if math.isfinite(value) and too_few(own, census):
         verdict, reason, low, high = "undecided", too_few(own, census), math.nan, math.nan
     if verdict == "supported" and not claim.side_effect:
         verdict, reason = _against_controls(claim, controls)
-    return Outcome(verdict, value, (low, high), dict(controls), reason=reason)
+    return Outcome(verdict, value, (low, high), dict(controls), reason=reason, sequences=own.parts.shape[1])
+
+
+def looks(sequences: int, census: bool) -> list[int]:
+    """Return on how many sequences a claim is judged, and if it stays undecided, on how many next.
+
+    A quarter of them, half, all; those that would be too few to judge by are left out.
+    """
+    sizes = [sequences // 4, sequences // 2, sequences]
+    return [n for n in sizes[:2] if n >= FEWEST_SEQUENCES and not census] + sizes[2:]
 
 
 def against_bound(claim: Claim, value: float, low: float, high: float) -> tuple[str, str]:
@@ -240,6 +295,8 @@ def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[st
     for name, control in able.items():
         if not beaten(claim, *control.difference):
             return "undecided", f"the difference to {name} may be zero"
+        if any(claim.met_by(end) for end in control.interval):
+            return "undecided", f"{name} may meet the bound as well ({control.value:.3g})"
     return "supported", ""
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool
 
 from neuronspec.engine.patching import Clean, Compiled, Sources, compile_edits
-from neuronspec.engine.picks import Lane, Sizes, UnitSet
+from neuronspec.engine.picks import Lane, Scores, Sizes, UnitSet
 from neuronspec.engine.signals import Sequences, code_points
 from neuronspec.engine.tracing import (
     Choice,
@@ -89,7 +89,10 @@ class Subject:
     temperature: float = 0.0
     length: int | None = None
     inputs: torch.Tensor | None = None
+    whole: Subject | None = None
+    """The same on more verification sequences, whose first are the ones here."""
     picks: dict[Expression, UnitSet] = field(default_factory=dict)
+    rankings: dict[Expression, Scores] = field(default_factory=dict)
     _clean: dict[str, Clean] = field(default_factory=dict)
     _own_words: Clean | None = None
 
@@ -103,8 +106,16 @@ class Subject:
         if self.discovery == self.verification:
             split = "verification"
         if split not in self._clean:
-            self._clean[split] = self._read(getattr(self, split))
+            whole = self.whole and self.whole.clean(split)
+            number = len(getattr(self, split))
+            self._clean[split] = whole.first(number) if whole else self._read(getattr(self, split))
         return self._clean[split]
+
+    def first(self, sequences: int) -> Subject:
+        """Return the same on its first verification sequences; what was run and picked is shared."""
+        if sequences == len(self.verification):
+            return self
+        return replace(self, verification=self.verification[:sequences], whole=self, _clean={}, _own_words=None)
 
     def own_words(self) -> Clean:
         """Return the run over the verification prompts, each completed by the network itself."""
@@ -118,6 +129,8 @@ class Subject:
     @cached_property
     def own_texts(self) -> list[str]:
         """What the network makes of the verification prompts, prompt included."""
+        if self.whole:
+            return self.whole.own_texts[: len(self.verification)]
         with self.clock.phase("trace"):
             rows = self._fresh(1)
             length = generate(self.network, rows, self._choice(1))
@@ -132,6 +145,8 @@ class Subject:
     @property
     def _limits(self) -> list[int]:
         """How long each text may become: a network that never stops says as much as is due."""
+        if self.whole:
+            return self.whole._limits[: len(self.verification)]
         if self.length is not None:
             return [e.prompt + self.length for e in self.verification]
         return limits(self.verification, self.network.ends)

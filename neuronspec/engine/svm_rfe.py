@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from neuronspec.errors import SpecError, Undecidable
+from neuronspec.errors import Undecidable
 
 _ON_THE_MARGIN = 1e-10  # a sample this near to it adds nothing to the objective on either side
 _ROUNDED = 1 + 1e-12  # an objective that rises by less has only been rounded
@@ -74,22 +74,6 @@ def one_vs_rest(labels: Int[Tensor, "problem sample"], classes: int) -> Float[Te
     """Return what each machine is to say: of two classes one machine, 1 for class 1; else one for each class."""
     which = torch.arange(1 if classes == 2 else 0, classes, device=labels.device)
     return (labels[:, None] == which[:, None]).double() * 2 - 1
-
-
-def kept(keep: float, units: int) -> int:
-    """Return how many units to keep.
-
-    Args:
-        keep: a share of them (rounded to the nearest number, halves up, and at least 1), or a whole number.
-
-    Raises:
-        SpecError: a share or number that is not to be had.
-    """
-    if isinstance(keep, int) and not isinstance(keep, bool) and 1 <= keep <= units:
-        return keep
-    if isinstance(keep, float) and 0 < keep < 1:
-        return max(1, math.floor(keep * units + 0.5))
-    raise SpecError(f"keep={keep!r}: expected a share between 0 and 1, or a number from 1 to {units}")
 
 
 def fit(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Bool, Int
 
-from neuronspec.engine.signals import holds, values
+from neuronspec.engine.picks import UnitSet
+from neuronspec.engine.signals import NOWHERE, holds, moments, values
 from neuronspec.engine.statistics import Estimate, per_sequence
 from neuronspec.engine.view import View, estimate
 from neuronspec.errors import Undecidable
 from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
+from neuronspec.language.interventions import Intervention
+from neuronspec.language.signals import Shifted
 
 STATES = ("hidden", "cell")
 
@@ -52,33 +56,35 @@ def _why_no_step(measure: words.UnitMeasure) -> str:
     return f"{measure.where} never holds"
 
 
-def _one_unit(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.ndarray]:
+def one_unit(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of the one unit of each lane, ``[lane time batch]``, and the steps at which they count."""
     laid, kept = activations(measure, view)
     if laid.shape[-1] == 0:
         return np.full(laid.shape[:-1], np.nan), kept
     return laid[..., 0], kept
 
 
-def _sums(kept: np.ndarray, *terms: np.ndarray) -> np.ndarray:
+def sums(kept: np.ndarray, *terms: np.ndarray) -> np.ndarray:
     """Sum each term over the steps that count: ``[lane time batch]`` -> ``[lane batch part]``."""
     return np.stack([np.where(kept, term, 0.0).sum(-2) for term in np.broadcast_arrays(*terms)], -1)
 
 
 @estimate.register
 def _(measure: words.correlation, view: View) -> Estimate:
-    x, kept = _one_unit(measure, view)
+    x, kept = one_unit(measure, view)
     y = values(measure.signal, view.sequences)
     kept = kept & np.isfinite(y)
     y = np.where(kept, y, 0.0)
-    _want_variety(measure.signal, y[kept])
+    want_variety(measure.signal, y[kept])
     y = (y - y[kept].mean()) / np.abs(y[kept] - y[kept].mean()).max()
     largest = np.where(kept, np.abs(x), 0.0).max((1, 2), keepdims=True)
     x = x - np.where(kept, x, 0.0).sum((1, 2), keepdims=True) / kept.sum()
     x = np.divide(x, largest, out=np.zeros_like(x), where=largest > 0)
-    return Estimate(_sums(kept, np.ones_like(x), x, y, x * x, y * y, x * y), _pearson)
+    return Estimate(sums(kept, np.ones_like(x), x, y, x * x, y * y, x * y), _pearson)
 
 
-def _want_variety(signal: Expression, seen: np.ndarray) -> None:
+def want_variety(signal: Expression, seen: np.ndarray) -> None:
+    """Raise Undecidable for a signal that says the same at every step that counts."""
     if not len(seen):
         raise Undecidable(f"{signal} is defined at no step that counts")
     if (seen == seen[0]).all():
@@ -99,14 +105,14 @@ def _pearson(totals: np.ndarray) -> np.ndarray:
 def _(measure: words.mean, view: View) -> Estimate:
     laid, kept = activations(measure, view)
     present = np.isfinite(laid)
-    return Estimate(_sums(kept, np.where(present, laid, 0.0).sum(-1), present.sum(-1)))
+    return Estimate(sums(kept, np.where(present, laid, 0.0).sum(-1), present.sum(-1)))
 
 
 @estimate.register
 def _(measure: words.spread, view: View) -> Estimate:
-    x, kept = _one_unit(measure, view)
+    x, kept = one_unit(measure, view)
     finish = _relative_deviation if measure.relative else _deviation
-    return Estimate(_sums(kept, np.ones_like(x), x, x * x), finish)
+    return Estimate(sums(kept, np.ones_like(x), x, x * x), finish)
 
 
 def _deviation(totals: np.ndarray) -> np.ndarray:
@@ -129,7 +135,7 @@ def _(measure: words.saturation, view: View) -> Estimate:
         far = np.divide(far, largest, out=np.full_like(far, np.nan), where=largest > 0)
     present = np.isfinite(far)
     extreme = present & ((far <= measure.low) | (far >= measure.high))
-    return Estimate(_sums(kept, extreme.sum(-1).astype(float), present.sum(-1)))
+    return Estimate(sums(kept, extreme.sum(-1).astype(float), present.sum(-1)))
 
 
 @estimate.register
@@ -137,3 +143,43 @@ def _(measure: words.size, view: View) -> Estimate:
     sizes = np.array([len(chosen.indices) for chosen in view.sets(measure.units)], dtype=float)
     batch = len(view.sequences.examples)
     return per_sequence(np.repeat(sizes[:, None], batch, 1), np.ones(batch, dtype=bool))
+
+
+@estimate.register
+def _(measure: words.overlap, view: View) -> Estimate:
+    pairs = zip(view.sets(measure.units), view.sets(measure.other), strict=True)
+    shared = np.array([_shared(left, right) for left, right in pairs])
+    batch = len(view.sequences.examples)
+    return per_sequence(np.repeat(shared[:, None], batch, 1), np.ones(batch, dtype=bool))
+
+
+def _shared(left: UnitSet, right: UnitSet) -> float:
+    fewest = min(len(left.indices), len(right.indices))
+    return len({*left.indices} & {*right.indices}) / fewest if fewest and left.place == right.place else np.nan
+
+
+@estimate.register
+def _(measure: words.share, view: View) -> Estimate:
+    at, used = _steps(measure.moment, measure.under, view)
+    among = np.any(holds(measure.among, view.sequences), axis=0)
+    if not (among & used & (at != NOWHERE)).any():
+        raise Undecidable(f"no sequence to measure: {measure.moment} is in none")
+    held = holds(measure.on, view.sequences)[np.maximum(at, 0), np.arange(at.shape[1])]
+    return per_sequence(np.where(at == NOWHERE, np.nan, held), among & used, yes_no=True)
+
+
+def _steps(
+    moment: object, under: Intervention | None, view: View
+) -> tuple[Int[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
+    """The step of a moment on every lane, and the sequences in which the edit could be made."""
+    if isinstance(moment, Shifted):
+        inner, used = _steps(moment.moment, under, view)
+        at = inner + moment.steps
+        return np.where((inner != NOWHERE) & (at >= 0) & (at < view.sequences.lengths), at, NOWHERE), used
+    if not isinstance(moment, words.peak):
+        at = moments(moment, view.sequences)
+        return np.broadcast_to(at, (len(view.lanes), len(at))), np.ones(len(at), dtype=bool)
+    x, kept = one_unit(words.mean(of=moment.units, where=moment.where, under=under), view)
+    candidates = np.where(kept & np.isfinite(x), x, -np.inf)
+    peaks = np.where(np.isfinite(candidates).any(1), candidates.argmax(1), NOWHERE)
+    return peaks, np.any(kept, axis=0)

@@ -15,11 +15,16 @@ from neuronspec.language.expression import Expression
 
 @dataclass(frozen=True)
 class View:
-    """What a measure is taken on: a network, a split of its sequences, and lanes of unit sets."""
+    """What a measure is taken on: a network, a split of its sequences, and lanes of unit sets.
+
+    Args:
+        resampled: whether the estimate will be resampled; where not, all sequences may count as one, which is faster.
+    """
 
     subject: Subject
     lanes: Sequence[Lane]
     split: str = "verification"
+    resampled: bool = True
 
     @property
     def sequences(self) -> Sequences:

@@ -1,4 +1,4 @@
-"""What the engine can evaluate today, and whether a spec fits its recipe: all that can be said before anything runs.
+"""Whether a spec fits its task and its recipe: all that can be said before anything runs.
 
 Loads no torch: collecting specs stays cheap.
 """
@@ -10,24 +10,11 @@ from collections.abc import Iterator, Mapping
 from neuronspec.errors import SpecError, TaskError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import Behaviour, measured
+from neuronspec.language.measures import Behaviour, contribution, measured, peak, share
 from neuronspec.language.signals import char, depth, inside, one_of
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Best, On, Site, Unit
+from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit
 from neuronspec.networks.tasks import Recipe, Task, checkpoint
-
-EVALUATED = frozenset(
-    """
-    char one_of regex inside depth count_of remaining position since upcoming steps_to label before after
-    & | ~ + - >= <= equals first last start end event shifted
-    site unit best all on others increments units| units& units- quantile
-    zero to_mean set_to add clamp keep_only freeze delay patch interchange together symbol
-    correlation mean spread saturation size measured
-    exact_match length count step_of emits probability cross_entropy perplexity
-    measure- change shift moves share_of_seeds median_over_seeds claim
-    """.split()
-)
-
 
 Sizes = Mapping[tuple[int, str], int]
 
@@ -57,15 +44,25 @@ def check_places(spec: Spec, sizes: Sizes) -> None:
 
 
 def _problems(claim: Claim, task: Task) -> Iterator[str]:
+    yield from misplaced(claim)
     for part in claim.walk():
-        if part.word.replace(" ", "") not in EVALUATED:
-            yield f"{part.word} is a word of the language, but the engine cannot evaluate it yet"
         if not _may_occur(part, task.vocabulary):
             yield f"{part}: not in the alphabet of {task.name}, {task.alphabet!r}"
         if isinstance(part, measured) and part.name not in task.measures:
             yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
         elif isinstance(part, Behaviour) and part.network is not None:
             yield f"{part}: network= names another recipe, and the engine cannot compare two yet"
+
+
+def misplaced(expression: Expression) -> Iterator[str]:
+    """What is wrong with words that mean something in one place only."""
+    asked = {id(part) for whole in expression.walk() if isinstance(whole, share) for part in whole.moment.walk()}  # type: ignore[union-attr]
+    scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Top)}
+    for part in expression.walk():
+        if isinstance(part, peak) and id(part) not in asked:
+            yield f"{part}: the step of a peak is asked of share(peak(...), on=...) alone"
+        if isinstance(part, contribution) and id(part) not in scored:
+            yield f"{part}: a contribution is a score for site.top(...), not a measure of its own"
 
 
 def _may_occur(part: Expression, vocabulary: str) -> bool:
@@ -90,6 +87,10 @@ def place_problems(claim: Expression, name: str, sizes: Sizes) -> Iterator[str]:
             wanted = part.index + 1 if isinstance(part, Unit) else part.n
             if units is not None and wanted > units:
                 yield f"{part}: {name} has {units} units per layer, 0 to {units - 1}"
+        elif isinstance(part, SvmRfe | Top | IntegratedGradients):
+            units = sizes.get((part.place.layer_number or 0, part.place.name))
+            if units is not None and (part.keep or 0) > units:
+                yield f"{part}: keep={part.keep:g} of {units} units"
 
 
 def _site_problems(site: Site, name: str, layers: int) -> Iterator[str]:

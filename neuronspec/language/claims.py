@@ -29,6 +29,10 @@ class Claim(Expression, word="claim"):
     def check(self) -> None:
         if self.rivals and not hasattr(self.measure, "signal"):
             raise SpecError(f"{self.measure}: a rival takes the place of a measure's signal, and this one has none")
+        if self.rivals and self.measure.signal in self.rivals:
+            raise SpecError(
+                f"{self.measure}: against({self.measure.signal}): a rival is another signal, not the true one"
+            )
         if self.side_effect and self.measure.word == "share_of_seeds":
             raise SpecError(
                 f"side_effect({self.measure} {self.bound}): the claim inside has the controls; say it of that"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from neuronspec.errors import SpecError, did_you_mean
@@ -111,6 +111,17 @@ def _told(expression: Expression) -> Iterator[tuple[Field[Any], Any]]:
         value = getattr(expression, f.name)
         if f.default is MISSING or value != f.default:
             yield f, value
+
+
+def rewritten(value: Any, change: Callable[[Expression], Expression]) -> Any:
+    """Return an expression after ``change`` was made to all that it is made of, innermost first, and to itself."""
+    if isinstance(value, tuple):
+        return tuple(rewritten(item, change) for item in value)
+    if not isinstance(value, Expression):
+        return value
+    inner = {f.name: rewritten(getattr(value, f.name), change) for f in fields(value)}
+    same = all(inner[name] is getattr(value, name) or inner[name] == getattr(value, name) for name in inner)
+    return change(value if same else replace(value, **inner))
 
 
 # Fields: each reads what the author wrote, or says what it expected.

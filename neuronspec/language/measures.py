@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
-from neuronspec.language.expression import Expression, enclosed, flag, number, part, text, word
+from neuronspec.language.expression import Expression, enclosed, flag, number, part, rewritten, text, word
 from neuronspec.language.interventions import Intervention, Together
-from neuronspec.language.signals import Moment, char, event, label, one_of, symbol
-from neuronspec.language.units import Units
+from neuronspec.language.signals import Moment, Shuffled, char, event, label, one_of, symbol
+from neuronspec.language.units import SvmRfe, Units
 
 
 class Measure(Expression):
@@ -70,7 +70,11 @@ class SignalMeasure(UnitMeasure):
 
 @word
 class correlation(SignalMeasure):
-    """Pearson's correlation of one unit with a signal, over all steps together; signed."""
+    """Pearson's correlation of one unit with a signal, over all steps together; signed.
+
+    It gets worse where labels are missing and where there are extra ones (both sanity tests of Oikarinen et al. 2025,
+    "Evaluating neuron explanations").
+    """
 
     centre = 0.0
     of_one = True
@@ -78,7 +82,10 @@ class correlation(SignalMeasure):
 
 @word
 class auroc(SignalMeasure):
-    """Area under the ROC curve of one unit as a detector of a yes/no signal."""
+    """Area under the ROC curve of one unit as a detector of a yes/no signal.
+
+    It gets worse where there are extra labels; of missing ones of a rare signal it hardly takes notice.
+    """
 
     centre = 0.5
     of_one = True
@@ -86,14 +93,21 @@ class auroc(SignalMeasure):
 
 @word
 class auprc(SignalMeasure):
-    """Average precision of one unit as a detector of a yes/no signal."""
+    """Average precision of one unit as a detector of a yes/no signal.
+
+    Exact up to 256 different values at which the signal holds; beyond, the thresholds are 256 quantiles of these.
+    It gets worse where labels are missing and where there are extra ones.
+    """
 
     of_one = True
 
 
 @word
 class f1(SignalMeasure):
-    """F1 of "the unit lies above ``above``" as a detector of a yes/no signal."""
+    """F1 of "the unit lies above ``above``" as a detector of a yes/no signal.
+
+    It gets worse where labels are missing and where there are extra ones.
+    """
 
     above: float = number(default=0.0, kw_only=True)
     of_one = True
@@ -101,19 +115,33 @@ class f1(SignalMeasure):
 
 @word
 class r2(SignalMeasure):
-    """Share of a signal's variance that a linear fit on the units explains, on held-out sequences."""
+    """Share of a signal's variance that a linear fit on the units explains, on held-out sequences.
+
+    The fit is made on the discovery split; a score for picking is that of the fit itself. It gets worse where labels
+    are missing and where there are extra ones.
+    """
 
 
 @word
 class probe(UnitMeasure):
-    """Held-out accuracy of a linear SVM that reads labels from the units."""
+    """Share of steps at which a linear SVM reads the right label from the units.
+
+    It is fitted on the discovery split. ``balanced`` takes the mean over labels of their shares. Beside it stands what
+    the same machine reaches on labels that were shuffled between sequences; the difference is its selectivity
+    (Hewitt and Liang 2019, "Designing and interpreting probes with control tasks"). Of labels of a rare class
+    that are missing or extra it takes little notice; ``balanced`` notices extra ones.
+    """
 
     labels: Any = part("signal", "symbol")
+    balanced: bool = flag(default=False, kw_only=True)
 
 
 @word
 class mean(UnitMeasure):
-    """Mean value over units and steps."""
+    """Mean value over units and steps.
+
+    Of ``where`` it notices extra steps, not missing ones; ``spread`` and ``saturation`` likewise.
+    """
 
     centre = 0.0
 
@@ -174,10 +202,17 @@ class peak(Moment):
     where: Any = part("condition", default=None, kw_only=True)
     foresees = True
 
+    def check(self) -> None:
+        if not self.units.is_one:
+            raise SpecError(f"peak({self.units}): expected one unit; pick one with .best(...)")
+
 
 @word
 class share(Measure):
-    """Share of sequences in which ``on`` holds at a moment, e.g. at the peak of a unit."""
+    """Share of sequences in which ``on`` holds at a moment, e.g. at the peak of a unit.
+
+    It gets worse where there are extra labels; missing ones go unnoticed but at the peak.
+    """
 
     moment: Moment | str = part("moment")
     on: Any = part("condition", kw_only=True)
@@ -358,6 +393,19 @@ class moves(Difference):
         super().check()
         if not getattr(self.measure, "generates", False):
             raise SpecError(f"moves({self.measure}): expected a number per generated sequence, e.g. length('b')")
+
+
+def with_shuffled_labels(expression: Any, draw: int = 0) -> Any:
+    """Return an expression in which whatever units are compared with, and picked by, is shuffled between sequences."""
+
+    def change(part: Expression) -> Expression:
+        if isinstance(part, SignalMeasure):
+            return replace(part, signal=Shuffled(part.signal, draw=draw))
+        if isinstance(part, probe | SvmRfe):
+            return replace(part, labels=Shuffled(part.labels, draw=draw))  # type: ignore[arg-type]
+        return part
+
+    return rewritten(expression, change)
 
 
 # Over seeds.

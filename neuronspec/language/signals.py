@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import ClassVar
 
@@ -249,6 +250,29 @@ class Equals(Comparison, word="equals"):
 
 
 # Symbols and moments.
+
+
+@word
+class Shuffled(Signal, word="shuffled"):
+    """A signal or symbol that each sequence has from another one, step by step: the null that it says nothing.
+
+    What goes by position alone is the same in every sequence, and stays so. Not written by authors: it is what
+    controls and mutants put in the place of a true signal.
+    """
+
+    signal: Expression = part("signal", "symbol")
+    draw: int = number(default=0, whole=True, low=0, kw_only=True)
+
+    def permutation(self, sequences: int) -> list[int]:
+        """Return which sequence stands in for each, no sequence for itself; the same at every call."""
+        order = list(range(sequences))
+        random.Random(f"{self.draw} of {sequences}").shuffle(order)
+        follows = dict(zip(order, order[1:] + order[:1], strict=True))  # one ring, so that none stays where it is
+        return [follows[n] for n in range(sequences)]
+
+    @property
+    def kinds(self) -> frozenset[str]:  # type: ignore[override]
+        return self.signal.kinds
 
 
 @word

@@ -13,6 +13,10 @@ SIGNED = ("hidden", "cell", "candidate")
 """Sites whose values share the sign of a unit; a gate is open or closed, whichever way its unit points."""
 
 
+BASELINES = ("zero", "mean", "pair", "contrast")
+"""Where integrated gradients set out from: 0, the mean, the paired sequence, the mean of the other class."""
+
+
 class Units(Expression):
     """Some units of one site, each with a sign."""
 
@@ -90,9 +94,17 @@ class Site(Units, word="site"):
         """Pick every unit whose score meets the bound on the discovery split, oriented."""
         return All(self, score)
 
-    def svm_rfe(self, labels: Expression | str, *, where: Any = None, keep: float) -> Units:
-        """Pick the units that a linear SVM keeps when the weakest are left out one by one."""
-        return SvmRfe(self, labels, where=where, keep=keep)
+    def svm_rfe(
+        self, labels: Expression | str, *, where: Any = None, keep: float | None = None, accuracy: float | None = None
+    ) -> Units:
+        """Pick the units that a linear SVM keeps when the weakest are left out one by one.
+
+        Args:
+            keep: how many: a share of the site, or a number from 1.
+            accuracy: instead, the fewest with which, and with any larger set, this share of labels is read right on
+                held-out sequences of the discovery split.
+        """
+        return SvmRfe(self, labels, where=where, keep=keep, accuracy=accuracy)
 
     def top(self, score: Expression, *, keep: float) -> Units:
         """Pick the units with the largest ``contribution`` (a share of the site, or a number)."""
@@ -203,7 +215,13 @@ class SvmRfe(Picked, word="svm_rfe"):
 
     labels: Expression | str = part("signal", "symbol")
     where: Expression | None = part("condition", default=None, kw_only=True)
-    keep: float = number(low=0, kw_only=True)
+    keep: float | None = number(default=None, kw_only=True)
+    accuracy: float | None = number(default=None, low=0, high=1, kw_only=True)
+
+    def check(self) -> None:
+        if (self.keep is None) == (self.accuracy is None):
+            raise SpecError(f"{self.site}.svm_rfe({self.labels}): expected keep= or accuracy=, one of them")
+        _want_keep(self)
 
 
 @word
@@ -211,7 +229,12 @@ class Top(Picked, word="top"):
     """The units with the largest contribution."""
 
     score: Expression = part("measure")
-    keep: float = number(low=0, kw_only=True)
+    keep: float = number(kw_only=True)
+
+    def check(self) -> None:
+        if self.score.word != "contribution":
+            raise SpecError(f"top({self.score}): expected contribution(...); by other scores pick with best or all")
+        _want_keep(self)
 
 
 @word
@@ -220,9 +243,18 @@ class IntegratedGradients(Units, word="integrated_gradients"):
 
     units: Units = part("units")
     outcome: Expression = part("measure")
-    at: Expression = part("moment", kw_only=True)
-    keep: float = number(low=0, kw_only=True)
+    at: Any = part("moment", kw_only=True)
+    keep: float = number(kw_only=True)
     baseline: str = text(default="contrast", kw_only=True)
+
+    def check(self) -> None:
+        _want_values(self)
+        _want_keep(self)
+        if self.baseline not in BASELINES:
+            raise SpecError(
+                f"integrated_gradients(baseline={self.baseline!r}): expected one of {', '.join(BASELINES)}"
+                f"{did_you_mean(self.baseline, BASELINES)}"
+            )
 
     def __repr__(self) -> str:
         return f"{enclosed(self.units)}.{self.as_call(without='units')}"
@@ -336,6 +368,13 @@ def _want_open_score(score: Expression, method: str) -> None:
         raise SpecError(f"{method}({score}): a score is measured on every unit of the site; leave of= out")
     if getattr(score, "under", None) is not None:
         raise SpecError(f"{method}({score}): units are picked on clean runs; leave under= out")
+
+
+def _want_keep(units: Any) -> None:
+    """``keep`` is a share of the site, below 1, or a whole number of units."""
+    keep = units.keep
+    if keep is not None and not (0 < keep < 1 or (keep >= 1 and keep == int(keep))):
+        raise SpecError(f"{units.word}(keep={keep:g}): expected a share between 0 and 1, or a whole number of units")
 
 
 def _want_values(units: Expression) -> None:

@@ -10,6 +10,7 @@ from planted import RECIPE, STRINGS, TALLY, network
 import neuronspec as ns
 from neuronspec.engine import examine as examine_module
 from neuronspec.engine.examine import Request, examine
+from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
 
 COUNTER = ns.cell.best(ns.correlation(TALLY))
@@ -66,11 +67,15 @@ def test_the_unit_is_found_wherever_it_was_planted(at, sign):
     assert outcome.units == {repr(COUNTER): [{"site": "cell", "layer": 0, "index": at, "sign": sign}]}
 
 
+SAME = TALLY + ns.position() - ns.position()
 FALSE = {
     "another unit": (ns.correlation(TALLY, of=ns.cell[0]) >= 0.95, "refuted"),
     "another unit, low bound": (ns.mean(of=ns.cell[0].on(ns.forget_gate)) >= 0.1, "unspecific"),
     "moves by two": (ns.moves(ns.length("b"), by=2, under=BACK) >= 0.9, "refuted"),
-    "a rival that is as good": ((ns.correlation(TALLY, of=COUNTER) >= 0.5).against(TALLY), "unspecific"),
+    "a rival that is as good": (
+        (ns.correlation(TALLY, of=COUNTER) >= 0.5).against(TALLY + ns.position() - ns.position()),
+        "unspecific",
+    ),
 }
 
 
@@ -161,14 +166,14 @@ def test_nan_in_one_unit_names_the_site():
 
 
 def test_one_claim_that_breaks_does_not_take_the_others_with_it(monkeypatch):
-    real = examine_module.estimate
+    real = examine_module.of_claim
 
-    def breaking(measure, view):
-        if isinstance(measure, ns.size):
+    def breaking(claim, view):
+        if isinstance(claim.measure, ns.size):
             raise IndexError("out of range")
-        return real(measure, view)
+        return real(claim, view)
 
-    monkeypatch.setattr(examine_module, "estimate", breaking)
+    monkeypatch.setattr(examine_module, "of_claim", breaking)
     bad, good = ask(ns.size(ns.cell) >= 1, ns.exact_match() >= 0.99).outcomes
     assert bad.verdict == "error"
     assert bad.reason.startswith("neuronspec failed: IndexError: out of range (test_examine.py:")
@@ -235,3 +240,110 @@ def test_seconds_are_told_by_phase():
     examined = ask(ns.exact_match() >= 0.99, ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9)
     assert set(examined.seconds[1]) == {"trace", "pick", "intervene", "judge"}
     assert all(seconds >= 0 for phases in examined.seconds for seconds in phases.values())
+
+
+# What a verdict is made of.
+
+PREFIX = ns.count_of("a")
+
+
+def mixed(sequences, census=False, **options):
+    """Strings with a's and b's in any order, and as many networks' worth of them as asked."""
+    generator = np.random.default_rng(0)
+    texts = ["".join(generator.choice(list("ab"), generator.integers(3, 9))) + "Xb" for _ in range(2 * sequences)]
+    examples = [Example(text, prompt=2) for text in texts]
+    split = {"discovery": examples[:sequences], "verification": examples[sequences:]}
+    return {**split, "census": census, "competence": ns.cross_entropy() <= 1e6, **options}
+
+
+def test_an_easy_claim_is_judged_on_a_quarter_and_a_close_one_on_all():
+    easy = verdict(ns.correlation(TALLY, of=COUNTER) >= 0.9, **mixed(200))
+    assert (easy.verdict, easy.sequences) == ("supported", 50)
+    value = verdict(ns.mean(of=COUNTER) >= 0, **mixed(200, census=True)).value
+    on_all = verdict(ns.mean(of=COUNTER) >= value, **mixed(200))
+    assert (on_all.verdict, on_all.sequences) == ("undecided", 200)
+    assert verdict(ns.correlation(TALLY, of=COUNTER) >= 0.9, **mixed(200, census=True)).sequences == 200
+
+
+def test_a_look_is_as_wide_as_its_share_of_the_level():
+    claim = ns.mean(of=COUNTER) >= -9
+    narrow = verdict(claim, **mixed(12)).interval
+    first_of_three = verdict(claim, **mixed(48)).interval
+    alone = ask(claim, **mixed(48) | {"verification": mixed(48)["verification"][:12]}).outcomes[0].interval
+    assert verdict(claim, **mixed(48)).sequences == 12
+    assert first_of_three[0] < alone[0] < alone[1] < first_of_three[1]
+    assert narrow[0] < narrow[1]
+
+
+def test_p_values_count_the_draws_that_do_as_well():
+    best = verdict(ns.correlation(TALLY, of=COUNTER) >= 0.5).controls["random units"]
+    assert (best.draws, best.p) == (5, pytest.approx(1 / 6))
+    worst = verdict(ns.correlation(TALLY, of=COUNTER) <= 1).controls["random units"]
+    assert worst.p == 1
+    assert np.isnan(verdict(ns.correlation(TALLY, of=COUNTER).between(0, 1)).controls["random units"].p)
+
+
+def test_a_probe_has_labels_shuffled_between_sequences():
+    outcome = verdict(ns.probe(TALLY >= 1, of=ns.cell) >= 0.95, **mixed(60))
+    assert outcome.verdict == "supported"
+    assert outcome.controls.keys() == {"untrained twin", "shuffled labels"}
+    assert outcome.controls["shuffled labels"].value < 0.9
+
+
+def test_labels_that_go_by_position_are_unspecific():
+    outcome = verdict(ns.probe(ns.position() >= 2, of=ns.cell) >= 0.9, **mixed(60))
+    assert outcome.verdict == "unspecific"
+    assert outcome.controls["shuffled labels"].value > 0.9
+
+
+def test_the_ranking_shows_how_alone_the_best_unit_is():
+    ranking = verdict(ns.correlation(TALLY, of=COUNTER) >= 0.95).rankings[repr(COUNTER)]
+    assert ranking["best"][0] == {"index": 2, "sign": 1, "score": pytest.approx(1, abs=1e-3)}
+    assert ranking["median"] < 0.95
+
+
+SAID = ns.probability("b", at=ns.first("X") + 1)
+READY = {
+    "necessary": (ns.necessary(COUNTER, SAID, at="X"), "supported"),
+    "not necessary": (ns.necessary(ns.others(COUNTER), SAID, at="X"), "refuted"),
+    "sufficient": (ns.sufficient(COUNTER, ns.exact_match(), at="X"), "supported"),
+    "not sufficient": (ns.sufficient(ns.others(COUNTER), SAID, at="X"), "refuted"),
+    "specific": (ns.specific(ns.cell[0], SAID, at="X"), "supported"),
+    "not specific": (ns.specific(COUNTER, SAID, at="X"), "refuted"),
+    "minimal": (ns.minimal(COUNTERS, SAID, at="X"), "supported"),
+    "not minimal": (ns.minimal(COUNTERS | ns.cell[0], SAID, at="X"), "refuted"),
+}
+
+
+@pytest.mark.parametrize("case", READY)
+def test_ready_claims(case):
+    claim, expected = READY[case]
+    outcome = verdict(claim)
+    assert outcome.verdict == expected, outcome
+
+
+# Mutants.
+
+
+def mutants(claim, **options):
+    (came,) = ask(claim, mutate=True, **options).mutants
+    return {name: outcome.verdict for name, outcome in came.items()}
+
+
+def test_mutants_of_a_good_claim_are_killed():
+    came = mutants(ns.correlation(TALLY, of=COUNTER, where=~ns.char("X")) >= 0.95)
+    assert came.keys() == {"wrong units", "shuffled labels", "rival position()", "untrained network"}
+    assert "supported" not in came.values()
+
+
+def test_a_claim_that_cannot_fail_lets_its_mutants_live():
+    """Held by the units it is about, by others, by any labels and before training: nothing could refute it."""
+    came = mutants(ns.side_effect(ns.correlation(TALLY, of=COUNTER) >= -1))
+    assert set(came.values()) == {"supported"}
+
+
+def test_what_no_mutant_can_be_made_of():
+    assert mutants(ns.refuted(ns.exact_match() <= 0.5)) == {}
+    assert mutants(ns.exact_match() >= 0.9) == {"untrained network": "refuted"}
+    most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
+    assert mutants(ns.mean(of=most) >= -10)["wrong units"] == "not applicable"

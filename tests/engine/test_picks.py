@@ -2,13 +2,19 @@
 
 import math
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 import neuronspec as ns
-from neuronspec.engine.picks import UnitSet, bases, pick, random_lanes, units
+from neuronspec.engine.picks import UnitSet, bases, random_lanes, units
+from neuronspec.engine.selection import pick
+from neuronspec.engine.subject import Subject
+from neuronspec.engine.tracing import Network
+from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.tasks import Example, Recipe
 
 SCORE = ns.correlation("a")
 BEST = ns.cell.best(SCORE)
@@ -19,7 +25,10 @@ def sizes(units):
 
 
 def picked(base, *scores):
-    return pick(base, lambda measure, site: np.array(scores), sizes(len(scores)))
+    model = LanguageModel(Recipe("lstm", units=len(scores)), symbols=1)
+    subject = Subject(Network("tiny/lstm", 0, "a", model), [Example("a")], [Example("a")], [])
+    with patch("neuronspec.engine.selection.scores", return_value=np.array(scores)):
+        return pick(base, subject)
 
 
 def test_best_is_oriented():

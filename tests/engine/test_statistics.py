@@ -13,9 +13,11 @@ from neuronspec.engine.statistics import (
     Control,
     Estimate,
     compare,
+    expanded,
     interval,
     judge,
     oriented,
+    p_value,
     per_sequence,
     ratio,
     wilson,
@@ -172,3 +174,27 @@ def test_verdicts(case):
     outcome = judge(claim, estimate, controls, census=False)
     assert outcome.verdict == verdict, outcome.reason
     assert bool(outcome.reason) == (verdict in ("undecided", "unspecific"))
+
+
+@pytest.mark.parametrize("sequences", [5, 10, 30, 1000])
+def test_intervals_of_few_sequences_are_as_wide_as_students(sequences):
+    """Of a mean of normal values the bootstrap is normal, with the variance over n."""
+    short = stats.norm.ppf((1 + expanded(0.95, sequences)) / 2) * math.sqrt((sequences - 1) / sequences)
+    assert short == pytest.approx(stats.t.ppf(0.975, sequences - 1), rel=1e-9)
+
+
+def test_a_control_that_may_meet_the_bound_leaves_a_claim_undecided():
+    claim = ns.correlation("a", of=ns.cell[0]) >= 0.5
+    own = numbers([0.9] * 40)
+    near = compare(own, numbers(np.linspace(0.2, 0.78, 40)), census=False)
+    assert near.value < 0.5 < near.interval[1]
+    said = judge(claim, own, {"random units": near}, census=False)
+    assert (said.verdict, said.reason) == ("undecided", "random units may meet the bound as well (0.49)")
+    far = compare(own, numbers(np.linspace(0.1, 0.3, 40)), census=False)
+    assert judge(claim, own, {"random units": far}, census=False).verdict == "supported"
+
+
+def test_p_value_is_one_plus_how_many_do_as_well():
+    claim = ns.correlation("a", of=ns.cell[0]) >= 0.5
+    assert p_value(claim, 0.7, np.array([0.1, 0.7, 0.9, np.nan])) == pytest.approx(3 / 4)
+    assert p_value(ns.spread(of=ns.cell[0]) <= 0.5, 0.2, np.array([0.1, 0.7, 0.9])) == pytest.approx(2 / 4)

@@ -16,11 +16,10 @@ from neuronspec.engine.svm_rfe import (
     eliminate,
     fit,
     held_out,
-    kept,
     one_vs_rest,
     standardised,
 )
-from neuronspec.errors import SpecError, Undecidable
+from neuronspec.errors import Undecidable
 
 
 def sample(samples, units, seed=0, classes=2, shared=0.0):
@@ -267,21 +266,6 @@ def test_the_smallest_set_that_is_enough_whatever_is_added():
     assert Curve(curve, curve * 0).smallest(0.95) == expected
     assert Curve(curve * 0, curve).smallest(0.95, balanced=True) == expected
     assert Curve(curve, curve * 0).smallest(0.95, balanced=True) == [None] * 5
-
-
-@pytest.mark.parametrize(
-    ("keep", "units", "number"),
-    [(1, 128, 1), (128, 128, 128), (0.35, 128, 45), (0.5, 3, 2), (0.001, 128, 1), (0.999, 128, 128)],
-)
-def test_how_many_are_kept(keep, units, number):
-    assert kept(keep, units) == number
-
-
-@pytest.mark.parametrize("keep", [0, -1, 129, 0.0, 1.0, 1.5, -0.2, float("nan"), True])
-def test_keep_must_be_a_share_or_a_number(keep):
-    with pytest.raises(SpecError) as caught:
-        kept(keep, 128)
-    assert str(caught.value) == f"keep={keep}: expected a share between 0 and 1, or a number from 1 to 128"
 
 
 VALUES = torch.tensor([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0], [3.0, 1.0]])

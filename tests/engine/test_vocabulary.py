@@ -3,10 +3,11 @@
 import pytest
 
 import neuronspec as ns
-from neuronspec.engine import evaluate, patching, signals, vocabulary
+from neuronspec.engine import evaluate, patching, selection, signals, vocabulary
 from neuronspec.engine.picks import units
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import WORDS
+from neuronspec.language.units import Picked
 from neuronspec.networks.tasks import Example, Recipe, Task
 
 TASK = Task(
@@ -14,21 +15,23 @@ TASK = Task(
 )
 RECIPE = Recipe("lstm", units=10)
 DEEP = Recipe("lstm", units=10, layers=2)
-HANDLED_ELSEWHERE = {"best", "all", "claim", "quantile", "together", "freeze", "symbol"}
+HANDLED_ELSEWHERE = {"Spec", "claim", "quantile", "together", "freeze", "symbol", "contribution", "peak", "each"}
 HANDLED_ELSEWHERE |= {"share_of_seeds", "median_over_seeds", "measured"}
-"""By picks.pick, the claim itself, patching._level and compile_edits, evaluate.tokens, and the runner."""
+"""By the claim itself, patching._level and compile_edits, behaviour_measures.tokens, evaluate.of_claim, the runner."""
 
 
-def test_the_list_is_the_truth():
-    tables = (signals.values, signals.moments, units, patching.effect, evaluate.estimate)
+def test_every_word_is_evaluated():
+    tables = (signals.values, signals.moments, units, selection.pick, patching.effect, evaluate.estimate)
     concrete = set(WORDS.values())
     handled = {cls.word for table in tables for cls in table.registry if cls in concrete}
     for table in tables:  # an implementation for a base class serves its subclasses
         for base in table.registry:
             if base is not object:
                 handled |= {cls.word for cls in concrete if issubclass(cls, base)}
-    handled -= {"svm_rfe", "top"}  # picks: looked up like all picks, but pick() does not find them yet
-    assert {word.replace(" ", "") for word in handled} | HANDLED_ELSEWHERE == set(vocabulary.EVALUATED)
+    assert handled | HANDLED_ELSEWHERE == set(WORDS)
+    assert {cls.word for cls in concrete if issubclass(cls, Picked)} <= {
+        cls.word for cls in selection.pick.registry if cls is not object
+    }
 
 
 def problem(claim, recipe=RECIPE):
@@ -39,15 +42,21 @@ def problem(claim, recipe=RECIPE):
 
 
 REFUSED = {
-    "a word for later": (
-        ns.auroc("a", of=ns.cell[0]) >= 0.9,
+    "a peak where no step is asked for": (
+        ns.mean(of=ns.cell[0], where=ns.before(ns.peak(ns.cell[0]))) >= 0,
         RECIPE,
-        "claims['it']: auroc is a word of the language, but the engine cannot evaluate it yet",
+        "claims['it']: peak(cell[0]): the step of a peak is asked of share(peak(...), on=...) alone",
     ),
-    "a pick for later": (
-        ns.mean(of=ns.cell.svm_rfe("a", keep=0.5)) >= 0.9,
+    "a score as a measure": (
+        ns.contribution("a", at="X") >= 0.9,
         RECIPE,
-        "claims['it']: svm_rfe is a word of the language, but the engine cannot evaluate it yet",
+        "claims['it']: contribution(char('a'), at=first(char('X'))): "
+        "a contribution is a score for site.top(...), not a measure of its own",
+    ),
+    "more kept than there are": (
+        ns.mean(of=ns.cell.svm_rfe("a", keep=11)) >= 0.9,
+        RECIPE,
+        "claims['it']: cell.svm_rfe(char('a'), keep=11.0): keep=11 of 10 units",
     ),
     "a unit out of range": (
         ns.mean(of=ns.cell[10]) >= 0,
