@@ -108,6 +108,7 @@ def _project(names: Sequence[str], store: Path | None) -> Project:
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run; - for stdout."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
+@click.option("--mutate", is_flag=True, help="Also judge each claim with something wrong on purpose.")
 @reported
 def verify(
     paths: tuple[str, ...],
@@ -118,11 +119,16 @@ def verify(
     store: Path | None,
     json_file: Path | None,
     verbose: bool,
+    mutate: bool,
 ) -> None:
     """Verify the claims of spec files, folders or ids (all of the project's, without PATHS).
 
     Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
     spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
+
+    --mutate judges each claim that holds once more with other units, with shuffled labels, with the step in
+    place of the signal, and on the untrained network. A claim that is supported all the same could not fail:
+    that mutant survived, and the exit code is 1.
     """
     project = _project(paths, store)
     questions = named(project, paths, read_seeds(seeds) if seeds else None, full)
@@ -132,11 +138,16 @@ def verify(
         questions = matching(questions, keyword)
         if not questions:
             raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
-    sys.exit(_verify(project, questions, jobs, json_file, verbose))
+    sys.exit(_verify(project, questions, jobs, json_file, verbose, mutate))
 
 
 def _verify(
-    project: Project, questions: list[Question], jobs: int | None, json_file: Path | None, verbose: bool
+    project: Project,
+    questions: list[Question],
+    jobs: int | None,
+    json_file: Path | None,
+    verbose: bool,
+    mutate: bool,
 ) -> int:
     from neuronspec import ledger, runner, terminal
 
@@ -146,10 +157,12 @@ def _verify(
     code = INTERRUPTED
     try:
         with terminal.Live(terminal.console(stderr=True)) as watcher:
-            for result in runner.verify(project, questions, jobs, watcher):
+            for result in runner.verify(project, questions, jobs, watcher, mutate):
                 results.append(result)
                 _print_spec(out, questions, results, verbose)
-        code = 1 if any(result.failed for result in results) else 0
+        code = 1 if any(result.failed or result.survivors for result in results) else 0
+        if mutate:
+            out.print(terminal.mutants(results), soft_wrap=True, markup=False)
         out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
@@ -283,6 +296,50 @@ def trace(
             click.echo(f"{one.name}, {one.low:.3g} to {one.high:.3g}\n{picture.coloured(text, one)}\n")
     else:
         click.echo(picture.table(text, shown))
+
+
+@main.command()
+@click.option("--cases", type=click.IntRange(1), default=500, show_default=True, help="How many of each kind.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything that is drawn.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes to use [default: all cores].")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write all rates; - for stdout."
+)
+@reported
+def calibrate(cases: int, seed: int, jobs: int | None, json_file: Path | None) -> None:
+    """Find out how often verdicts are right, on planted networks with claims known to be true or null.
+
+    Tells how many null claims are supported, how many true ones are, how verdicts firm up as data grow, and how often
+    intervals hold the true value.
+    """
+    if json_file is not None and str(json_file) != "-":
+        check_target(json_file, "the rates")
+    sys.exit(_calibrate(cases, seed, jobs, json_file))
+
+
+def _calibrate(cases: int, seed: int, jobs: int | None, json_file: Path | None) -> int:
+    from neuronspec import terminal
+    from neuronspec.calibration import report, run
+
+    to_stdout = json_file is not None and str(json_file) == "-"
+    out, began = terminal.console(stderr=to_stdout), time.perf_counter()
+    found: list[run.Found] = []
+    complete = False
+    try:
+        with terminal.Live(terminal.console(stderr=True)) as watcher:
+            found.extend(run.calibrate(cases, seed, jobs, watcher))
+        complete = True
+    except KeyboardInterrupt:
+        out.print("interrupted; what is done is told")
+    finally:
+        told = report.document(found, cases, seed, complete)
+        if to_stdout:
+            click.echo(json.dumps(told, indent=1))
+        elif json_file is not None:
+            report.write(json_file, told)
+    out.print(report.table(told))
+    out.print(f"\n{report.headline(told)}\nin {time.perf_counter() - began:.1f} s", soft_wrap=True)
+    return 0 if complete else INTERRUPTED
 
 
 @main.command()

@@ -1,0 +1,165 @@
+"""What may be claimed of a population: measures, by the reason why claims about them are null or true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuronspec.calibration.populations import Population
+from neuronspec.language.expression import Expression
+from neuronspec.language.interventions import zero
+from neuronspec.language.measures import (
+    Measure,
+    auroc,
+    change,
+    correlation,
+    cross_entropy,
+    f1,
+    mean,
+    peak,
+    probability,
+    r2,
+    share,
+    shift,
+)
+from neuronspec.language.signals import Signal, char, first
+from neuronspec.language.units import Picked, Unit, Units
+
+CLEAR = 0.5
+"""A bit is low at 0 (a latch of an RNN at -1) and high near 1: above this it is high."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A measure to be claimed.
+
+    Args:
+        family: why a claim about it is null; ``planted role`` where it is true.
+        rivals: signals that the claim is to beat.
+        untrained: whether it is about the untrained network.
+    """
+
+    family: str
+    measure: Measure
+    rivals: tuple[Signal, ...] = ()
+    untrained: bool = False
+
+    @property
+    def picks(self) -> bool:
+        """Whether units are picked, and so may be others in another sample."""
+        return any(isinstance(part, Picked) for part in self.measure.walk())
+
+    @property
+    def shown(self) -> str:
+        """The measure by its word; of a difference with the measure it is of."""
+        inner = getattr(self.measure, "measure", None)
+        return self.measure.word if inner is None else f"{self.measure.word} of {inner.word}"
+
+
+def random_units(population: Population, rng: np.random.Generator) -> list[Candidate]:
+    """Decoys, which follow the signal and do nothing, and units that have nothing to do with it."""
+    p, site, other = population, population.site, population.theme.unrelated
+    decoy = Unit(site, int(rng.choice(p.planted.decoys)), sign=int(rng.choice([-1, 1])))
+    stranger = Unit(site, int(rng.choice(p.planted.others)), sign=int(rng.choice([-1, 1])))
+    return _all(
+        "random units",
+        correlation(p.planted.signal, of=decoy),
+        correlation(p.planted.signal, of=stranger),
+        correlation(other, of=stranger),
+        correlation(other, of=site.best(correlation(other))),
+        auroc(p.holds, of=decoy),
+        r2(p.planted.signal, of=decoy),
+        *_of_values(p, decoy, p.holds),
+        *_of_values(p, stranger, other),
+        *_of_behaviour(p, stranger),
+    )
+
+
+def rival_signals(population: Population, rng: np.random.Generator) -> list[Candidate]:
+    """The planted unit, claimed to follow a signal that only goes with its own."""
+    p, rival = population, population.theme.rival
+    measures = [
+        correlation(rival, of=p.planted.unit),
+        correlation(rival, of=-p.planted.unit),
+        correlation(rival, of=p.site.best(correlation(rival))),
+        r2(rival, of=p.planted.unit),
+    ]
+    if not p.theme.counts:
+        measures += [auroc(rival, of=p.planted.unit), f1(rival, of=p.planted.unit, above=CLEAR)]
+    return [Candidate("rival signals", measure, (p.planted.signal,)) for measure in measures]
+
+
+def shuffled_labels(population: Population, rng: np.random.Generator) -> list[Candidate]:
+    """The planted unit, claimed to follow the signal of another text."""
+    p, labels = population, population.shuffled
+    return _all(
+        "shuffled labels",
+        correlation(labels, of=p.planted.unit),
+        correlation(labels, of=-p.planted.unit),
+        correlation(labels, of=p.site.best(correlation(labels))),
+        auroc(p.theme.holding(labels), of=p.planted.unit),
+        *_of_values(p, p.planted.unit, p.theme.holding(labels)),
+    )
+
+
+def untrained_networks(population: Population, rng: np.random.Generator) -> list[Candidate]:
+    """Units of a random network."""
+    p, signal = population, population.planted.signal
+    unit = Unit(p.site, int(rng.integers(p.network.sizes[0, p.site.name])), sign=int(rng.choice([-1, 1])))
+    return _all(
+        "untrained networks",
+        correlation(signal, of=unit),
+        correlation(signal, of=p.site.best(correlation(signal))),
+        correlation(p.theme.unrelated, of=p.site.best(correlation(p.theme.unrelated))),
+        auroc(p.holds, of=unit),
+        r2(signal, of=unit),
+        *_of_values(p, unit, p.holds),
+        *_of_behaviour(p, unit),
+        untrained=True,
+    )
+
+
+def planted_role(population: Population, rng: np.random.Generator) -> list[Candidate]:
+    """The planted unit, named or picked, and what it has been planted to do."""
+    p, signal = population, population.planted.signal
+    picked = p.site.best(correlation(signal))
+    unit: Units = p.planted.unit if len(p.planted.units) > 1 or rng.random() < 0.5 else picked
+    measures = [
+        correlation(signal, of=p.planted.unit),
+        correlation(signal, of=-p.planted.unit),
+        correlation(signal, of=picked),
+        auroc(p.holds, of=unit),
+        r2(signal, of=unit),
+        *_of_values(p, unit, p.holds),
+        *_of_behaviour(p, unit),
+    ]
+    if not p.theme.counts:
+        measures.append(f1(signal, of=unit, above=CLEAR))
+    beating = Candidate("planted role", correlation(signal, of=unit), (p.theme.rival,))
+    return [beating, *_all("planted role", *measures)]
+
+
+FAMILIES: Mapping[str, Callable[[Population, np.random.Generator], list[Candidate]]] = {
+    "random units": random_units,
+    "rival signals": rival_signals,
+    "shuffled labels": shuffled_labels,
+    "untrained networks": untrained_networks,
+}
+"""The reasons why a claim may be null."""
+
+
+def _all(family: str, *measures: Measure, untrained: bool = False) -> list[Candidate]:
+    return [Candidate(family, measure, untrained=untrained) for measure in measures]
+
+
+def _of_values(population: Population, unit: Units, where: Expression) -> list[Measure]:
+    return [mean(of=unit, where=where), share(peak(unit), on=where)]
+
+
+def _of_behaviour(population: Population, unit: Units) -> list[Measure]:
+    """What becomes of the read-out without a unit."""
+    said = probability(char(population.theme.says), at=first(population.holds) + 1)
+    without = zero(unit)
+    return [shift(said, under=without), shift(cross_entropy(), under=without), change(cross_entropy(), under=without)]

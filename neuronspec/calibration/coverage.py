@@ -1,0 +1,69 @@
+"""How often an interval holds what it is an interval of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuronspec.calibration.populations import Population
+from neuronspec.engine.evaluate import View, estimate
+from neuronspec.engine.statistics import Estimate, interval
+from neuronspec.language.measures import Measure, correlation, mean, peak, share
+
+SIZES = (10, 20, 50, 200)
+"""Sequences of a sample."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An interval from a sample.
+
+    Args:
+        held: whether it holds the value of the population; None where there is no interval.
+    """
+
+    population: int
+    measure: str
+    sequences: int
+    held: bool | None
+
+
+def tried(population: Population, seed: int, times: int) -> list[Trial]:
+    """Return so many trials of each measure and size; a measure that is the same in every text is left out."""
+    rng = np.random.default_rng([seed, population.number])
+    found = []
+    for word, whole in _of_pool(population):
+        found += [
+            Trial(population.number, word, sequences, _held(whole, sequences, rng))
+            for sequences in SIZES
+            for _ in range(times)
+        ]
+    return found
+
+
+def _of_pool(population: Population) -> Iterator[tuple[str, Estimate]]:
+    """Measures of the planted unit on the whole pool."""
+    unit = population.planted.unit
+    view = View(population.subject(), [population.lane(unit.index)])
+    measures: dict[str, Measure] = {
+        "correlation": correlation(population.planted.signal, of=unit),
+        "mean": mean(of=unit, where=population.holds),
+        "share": share(peak(unit), on=population.holds),
+    }
+    for word, measure in measures.items():
+        whole = estimate(measure, view)
+        if np.ptp(whole.parts[0], axis=0).any():
+            yield word, whole
+
+
+def _held(whole: Estimate, sequences: int, rng: np.random.Generator) -> bool | None:
+    """Draw a sample of the pool, and say whether its interval holds the value of the pool."""
+    rows = rng.integers(whole.parts.shape[1], size=sequences)
+    sample = Estimate(whole.parts[:, rows], whole.finish, whole.yes_no)
+    low, high = interval(sample, census=False)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return bool(low <= float(whole.values[0]) <= high)
