@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify verify-all verify-full test bench clean
+.PHONY: verify verify-all verify-full test bench calibrate clean
 
 verify: .venv/installed  ## the specs that train in seconds
 	$(BIN)/neuronspec verify specs/spec_counting.py
@@ -21,6 +21,9 @@ test: .venv/installed  ## lint, types, tests
 
 bench: .venv/installed  ## how fast it is
 	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
+
+calibrate: .venv/installed  ## how often verdicts are wrong, on planted networks
+	$(BIN)/neuronspec calibrate
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -42,6 +42,27 @@ def test_one_not_as_stated_is_exit_code_1(run):
     assert "untrained twin" in said.stdout
 
 
+EASY = """
+from neuronspec import *
+
+easy = Spec("tiny/gru", seeds=2, claims={
+    "a unit goes with the tally": correlation(count_of("a"), of=hidden.best(correlation(count_of("a")))) >= 0.8,
+    "it cannot fail": side_effect(mean(of=hidden[0]) >= -2),
+})
+"""
+
+
+def test_mutants_that_live_are_named_and_are_exit_code_1(run, tmp_path):
+    said = run("verify", "--jobs", 1, "--mutate", "--json", "run.json", spec=EASY)
+    assert said.exit_code == 1
+    assert "survived: wrong units  specs/spec_small.py::easy::it cannot fail" in said.stdout
+    assert "survived: untrained network  specs/spec_small.py::easy::it cannot fail" in said.stdout
+    first, second = json.loads((tmp_path / "run.json").read_text())["claims"]
+    assert {m["verdict"] for m in second["mutants"].values()} == {"supported"}
+    assert first["mutants"].keys() == {"wrong units", "shuffled labels", "rival position()", "untrained network"}
+    assert run("verify", "--jobs", 1, spec=EASY).exit_code in (0, 1)
+
+
 WRONG = {
     ("verify", "nowhere"): "error: nowhere: no such file or folder",
     ("verify", "-k", "ZZZ"): "error: -k 'ZZZ' matches no claim; `neuronspec list` shows them all",

@@ -284,7 +284,7 @@ def test_p_values_count_the_draws_that_do_as_well():
 
 
 def test_a_probe_has_labels_shuffled_between_sequences():
-    outcome = verdict(ns.probe(TALLY >= 1, of=ns.cell) >= 0.95, **mixed(60))
+    outcome = verdict(ns.probe(TALLY >= 1, of=ns.cell) >= 0.99, **mixed(60))
     assert outcome.verdict == "supported"
     assert outcome.controls.keys() == {"untrained twin", "shuffled labels"}
     assert outcome.controls["shuffled labels"].value < 0.9
