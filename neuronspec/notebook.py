@@ -31,10 +31,10 @@ from neuronspec.engine.vocabulary import misplaced, place_problems
 from neuronspec.errors import NetworkError, SpecError, did_you_mean
 from neuronspec.language.expression import Expression, as_kind
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import Behaviour, Measure, OverSeeds, measured, refuse_foresight
+from neuronspec.language.measures import Behaviour, Measure, OverSeeds, measured, probe, r2, refuse_foresight
 from neuronspec.language.signals import Signal, char, depth, event, inside, label, one_of, regex, symbol
 from neuronspec.language.spec import check_measure
-from neuronspec.language.units import Site, Unit
+from neuronspec.language.units import Site, Unit, each
 from neuronspec.networks.cells import Place, State
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example
@@ -45,6 +45,7 @@ AT_ONCE = 20_000
 
 READS_TEXT = (char, one_of, regex, inside, depth)
 OF_A_TASK = (event, label, symbol, measured, OverSeeds)
+OF_A_SPEC = {each: "takes the worst unit of a claim", r2: "is fitted on other texts", probe: "is fitted on other texts"}
 
 
 def wrap(
@@ -434,6 +435,8 @@ class Wrapped:
         for part in expression.walk():
             if isinstance(part, Behaviour) and part.network is not None:
                 raise SpecError(f"{part}: network= names another recipe, and here there is one network")
+            if type(part) in OF_A_SPEC:
+                raise SpecError(f"{part}: {part.word} {OF_A_SPEC[type(part)]}: write it in a spec")
             if isinstance(part, OF_A_TASK):
                 raise SpecError(f"{part}: a task gives that, and here there are texts alone")
             if self.alphabet is None and isinstance(part, READS_TEXT):
@@ -465,7 +468,7 @@ def _each(sites: Any) -> list[Site | str]:
 
 
 def _named(signals: Any) -> Mapping[str, Any]:
-    if not isinstance(signals, Mapping) or not signals:
+    if not isinstance(signals, Mapping) or not signals or not all(isinstance(name, str) for name in signals):
         raise SpecError(f"signals={signals!r}: expected signals by name, e.g. {{'quote': char('a')}}")
     return signals
 

@@ -93,9 +93,17 @@ def mutants(results: Sequence[Result]) -> str:
     """Return how many mutants claims that hold were tried on, and which they did not notice."""
     holding = [result for result in results if result.verdict == "supported" and result.mutants]
     judged = [m for result in holding for m in result.mutants.values() if m.verdict != "not applicable"]
-    survived = [f"  survived: {name}  {result.question.id}" for result in holding for name in result.survivors]
-    killed = len(judged) - len(survived)
-    return "\n".join([f"mutants: {killed} of {len(judged)} killed, of {len(holding)} claims that hold", *survived, ""])
+    lived = [f"  survived: {name}  {result.question.id}" for result in holding for name in result.survivors]
+    broke = [
+        f"  could not be judged: {name}: {m.reason}  {result.question.id}"
+        for result in holding
+        for name, m in result.mutants.items()
+        if m.verdict == "error"
+    ]
+    killed = len(judged) - len(lived) - len(broke)
+    return "\n".join(
+        [f"mutants: {killed} of {len(judged)} killed, of {len(holding)} claims that hold", *lived, *broke, ""]
+    )
 
 
 def headline(result: Result) -> str:

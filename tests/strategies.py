@@ -154,7 +154,7 @@ _plain = st.one_of(
     _scores,
     _differences,
     st.builds(ns.size, units),
-    st.builds(ns.overlap, units, units),
+    st.builds(ns.overlap, *[_of_site(ns.cell)] * 2),
     st.builds(lambda u, s: ns.share(ns.peak(u), on=s), one_unit, yes_no),
 )
 measures = st.one_of(_plain, st.builds(lambda a, b: a - b, _plain, _plain))

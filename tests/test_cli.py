@@ -47,7 +47,7 @@ from neuronspec import *
 
 easy = Spec("tiny/gru", seeds=2, claims={
     "a unit goes with the tally": correlation(count_of("a"), of=hidden.best(correlation(count_of("a")))) >= 0.8,
-    "it cannot fail": side_effect(mean(of=hidden[0]) >= -2),
+    "it cannot fail": length("b") >= 0,
 })
 """
 
@@ -55,7 +55,6 @@ easy = Spec("tiny/gru", seeds=2, claims={
 def test_mutants_that_live_are_named_and_are_exit_code_1(run, tmp_path):
     said = run("verify", "--jobs", 1, "--mutate", "--json", "run.json", spec=EASY)
     assert said.exit_code == 1
-    assert "survived: wrong units  specs/spec_small.py::easy::it cannot fail" in said.stdout
     assert "survived: untrained network  specs/spec_small.py::easy::it cannot fail" in said.stdout
     first, second = json.loads((tmp_path / "run.json").read_text())["claims"]
     assert {m["verdict"] for m in second["mutants"].values()} == {"supported"}

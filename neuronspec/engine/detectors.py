@@ -26,7 +26,7 @@ def _told_apart(measure: words.SignalMeasure, view: View) -> tuple[np.ndarray, n
     want_variety(measure.signal, now[kept & np.isfinite(now)])
     holds, fails = kept & (now == 1), kept & (now == 0)
     if not (holds | fails)[kept & np.isfinite(now)].all():
-        raise Undecidable(f"{measure.signal} is a number, and a detector tells yes from no: compare it, e.g. >= 1")
+        raise Undecidable(f"{measure.signal} has values other than 0 and 1, and a detector tells yes from no")
     if not view.resampled:
         x, holds, fails = x.reshape(len(x), 1, -1), holds.reshape(1, -1), fails.reshape(1, -1)
         return x, holds, fails
@@ -86,9 +86,9 @@ def _at_thresholds(
     holds: Bool[np.ndarray, "sequence step"],
     fails: Bool[np.ndarray, "sequence step"],
 ) -> Float[np.ndarray, "sequence part"]:
-    """Return how many steps of each kind lie from one threshold up to the next, and how many hold in all."""
+    """Return how many steps of each kind lie between thresholds, how many hold, and how many sequences are read."""
     if np.isnan(x[holds | fails]).any():
-        return np.full((len(x), 2 * THRESHOLDS + 1), np.nan)
+        return np.full((len(x), 2 * THRESHOLDS + 2), np.nan)
     thresholds = np.unique(x[holds])
     if len(thresholds) > THRESHOLDS:
         thresholds = np.unique(np.quantile(x[holds], np.linspace(0, 1, THRESHOLDS), method="lower"))
@@ -96,15 +96,16 @@ def _at_thresholds(
     for kind, where in enumerate((holds, fails)):
         bins = np.searchsorted(thresholds, x[where], "right")  # 0: below all of them
         np.add.at(counts[kind], (np.nonzero(where)[0], bins), 1)
-    return np.concatenate([counts[0, :, 1:], counts[1, :, 1:], counts[0].sum(1)[:, None]], 1)
+    read = counts.sum((0, 2))  # a sequence counts, be there nothing above the thresholds
+    return np.concatenate([counts[0, :, 1:], counts[1, :, 1:], counts[0].sum(1)[:, None], read[:, None]], 1)
 
 
 def _average_precision(totals: np.ndarray) -> np.ndarray:
-    right, wrong = totals[..., :THRESHOLDS], totals[..., THRESHOLDS:-1]
+    right, wrong = totals[..., :THRESHOLDS], totals[..., THRESHOLDS:-2]
     above, all_above = right[..., ::-1].cumsum(-1)[..., ::-1], (right + wrong)[..., ::-1].cumsum(-1)[..., ::-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(all_above > 0, above / all_above, 0.0)
-        return (right * precision).sum(-1) / totals[..., -1]
+        return (right * precision).sum(-1) / totals[..., -2]
 
 
 @estimate.register
@@ -115,10 +116,10 @@ def _(measure: words.f1, view: View) -> Estimate:
     kept = kept & np.isfinite(now)
     said = np.where(np.isnan(x), np.nan, x > measure.above)
     held = np.broadcast_to(now == 1, x.shape)
-    return Estimate(sums(kept, said * held, said * ~held, (1 - said) * held), _f1)
+    return Estimate(sums(kept, said * held, said * ~held, (1 - said) * held, np.ones_like(said)), _f1)
 
 
 def _f1(totals: np.ndarray) -> np.ndarray:
-    hit, false, missed = np.moveaxis(totals, -1, 0)
+    hit, false, missed, _ = np.moveaxis(totals, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return 2 * hit / (2 * hit + false + missed)

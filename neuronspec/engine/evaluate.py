@@ -42,18 +42,17 @@ def of_claim(claim: Claim, view: View) -> Estimate:
     named = list(dict.fromkeys(part for part in claim.measure.walk() if isinstance(part, each)))
     if not named:
         return estimate(claim.measure, view)
-    most = max(len(chosen.indices) for part in named for chosen in view.sets(part.units))
-    if not most:
+    counts = np.array([len(chosen.indices) for chosen in view.sets(named[0].units)])
+    if not counts.any():
         raise Undecidable(f"{named[0]}: there is no unit")
-    singly = [estimate(rewritten(claim.measure, partial(_nth, number=n)), view) for n in range(most)]
-    return worst(singly, partial(_worse, claim))
+    singly = [estimate(rewritten(claim.measure, partial(_nth, number=n)), view) for n in range(counts.max())]
+    return worst(singly, counts, partial(_short_of, claim))
 
 
-def _worse(claim: Claim, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Of two values the one that lies further from within the bound; what is undefined is passed over."""
+def _short_of(claim: Claim, value: np.ndarray) -> np.ndarray:
+    """How far a value is from within the bound; negative within it."""
     low, high = (-math.inf if claim.low is None else claim.low), (math.inf if claim.high is None else claim.high)
-    short = [np.maximum(low - value, value - high) for value in (left, right)]
-    return np.where(np.isnan(right) | (short[0] >= short[1]), left, right)
+    return np.maximum(low - value, value - high)
 
 
 def _nth(part: Expression, number: int) -> Expression:

@@ -16,7 +16,7 @@ import numpy as np
 
 from neuronspec.engine.evaluate import View, estimate, of_claim
 from neuronspec.engine.mutants import Mutant, bases_beyond_size, mutants_of
-from neuronspec.engine.picks import DRAWS, Lane, bases, places, random_lanes, units
+from neuronspec.engine.picks import DRAWS, Lane, bases, independent_lanes, places, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.selection import found
 from neuronspec.engine.statistics import LEVEL, Control, Estimate, Outcome, compare, judge, looks, oriented, p_value
@@ -25,8 +25,9 @@ from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import measured, median_over_seeds, probe, with_shuffled_labels
-from neuronspec.language.units import Site, Unit, Units
+from neuronspec.language.measures import measured, median_over_seeds, overlap, probe
+from neuronspec.language.signals import Shuffled
+from neuronspec.language.units import All, Best, Site, Units
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe
 from neuronspec.networks.training import one_thread, untrained
@@ -223,7 +224,8 @@ class _Look:
         for base in values_of:
             if not own[base].indices:
                 raise Undecidable(f"{base} finds no unit")
-        stand_ins = random_lanes(own, subject.sizes, self._rng(claim)) if values_of else []
+        draw = independent_lanes if isinstance(measure, overlap) else random_lanes
+        stand_ins = draw(own, subject.sizes, self._rng(claim)) if values_of else []
         if self.wrong == "units":
             if not stand_ins:
                 raise NotApplicable("too few other units are left in the site")
@@ -235,7 +237,9 @@ class _Look:
         if any(isinstance(e, Units) for e in measure.walk()):
             controls["untrained twin"] = self._untrained(claim, ours)
         if isinstance(measure, probe):
-            shuffled = of_claim(replace(claim, measure=with_shuffled_labels(measure)), View(subject, [own]))
+            shuffled = of_claim(
+                replace(claim, measure=replace(measure, labels=Shuffled(measure.labels))), View(subject, [own])
+            )
             controls["shuffled labels"] = compare(ours, shuffled, census, self.level)
         for rival in claim.rivals:
             against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
@@ -271,9 +275,9 @@ class _Look:
         return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
 
     def _as_found(self, measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
-        """Picks are oriented when they are made; what stands in for a named unit is oriented here."""
-        named = any(isinstance(base, Unit) for base in bases(measure))
-        return self._like(ours, control, measure) if named else control
+        """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
+        unsigned = any(not isinstance(base, Best | All) for base in bases(measure))
+        return self._like(ours, control, measure) if unsigned else control
 
     def _like(self, ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
         return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))

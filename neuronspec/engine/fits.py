@@ -16,7 +16,7 @@ from neuronspec.engine.unit_measures import activations, sums, want_variety
 from neuronspec.engine.view import View, estimate
 from neuronspec.errors import Undecidable, did_you_mean
 from neuronspec.language import measures as words
-from neuronspec.language.expression import Expression
+from neuronspec.language.expression import Expression, shown
 from neuronspec.language.signals import Shuffled, symbol
 
 MOST_CLASSES = 64
@@ -32,6 +32,10 @@ def _(measure: words.r2, view: View) -> Estimate:
     y = values(measure.signal, view.sequences)
     on, kept = on & np.isfinite(wanted), kept & np.isfinite(y)
     want_variety(measure.signal, wanted[on])
+    if on.sum() <= fitted.shape[-1]:
+        raise Undecidable(
+            f"{on.sum()} samples are no more than the {fitted.shape[-1]} units: a line fits anything there"
+        )
     want_variety(measure.signal, y[kept])
     y = np.where(kept, y - y[kept].mean(), 0.0)
     said = np.stack([_read(own[on], wanted[on], new) for own, new in zip(fitted, laid, strict=True)])
@@ -80,7 +84,7 @@ def labelled(labels: Expression, where: object, on: Sequences, names: tuple[str,
 
     Args:
         labels: a signal (each value is a class) or a symbol (each step is of its sequence's class).
-        names: of the classes, where they are known; what is of another class then has none.
+        names: of the classes, where they are known; what is of another class then has the number after theirs.
 
     Raises:
         Undecidable: there are more values than classes one could tell apart.
@@ -90,7 +94,9 @@ def labelled(labels: Expression, where: object, on: Sequences, names: tuple[str,
     found = names or tuple(sorted(set(told[kept]), key=_by_number))
     if len(found) > MOST_CLASSES:
         raise Undecidable(f"{labels} has {len(found)} values: {MOST_CLASSES} classes at most (r2 fits a number)")
-    classes = np.full(told.shape, -1)
+    if not kept.any():
+        raise Undecidable(f"{where or labels} never holds" if where else f"{labels} has a value at no step")
+    classes = np.where(kept, len(found), -1)
     for number, name in enumerate(found):
         classes[kept & (told == name)] = number
     return Labelled(classes, found)
@@ -106,7 +112,7 @@ def _by_number(name: str) -> tuple[float, str]:
 def _values(labels: Expression, on: Sequences) -> np.ndarray:
     now = values(labels, on)
     known, which = np.unique(now, return_inverse=True)
-    named = np.array([f"{value:g}" if np.isfinite(value) else "" for value in known], dtype=object)
+    named = np.array([shown(float(value)) if np.isfinite(value) else "" for value in known], dtype=object)
     return named[which].reshape(now.shape)
 
 
@@ -129,15 +135,13 @@ def _(measure: words.probe, view: View) -> Estimate:
     laid, kept = activations(measure, view)
     due = labelled(measure.labels, measure.where, view.sequences, known.names).classes
     kept = kept & (due >= 0)
-    if not kept.any():
-        raise Undecidable(f"no step to judge at: {measure.labels} has no value that was seen on the discovery split")
     on = on & (known.classes >= 0)
     right = np.stack(
         [_told(own[on], known.classes[on], known.names, new) == due for own, new in zip(fitted, laid, strict=True)]
     )
     if not measure.balanced:
         return Estimate(sums(kept, right, np.ones(right.shape)))
-    classes = [due == number for number in range(len(known.names))]
+    classes = [due == number for number in range(len(known.names) + 1)]  # the last: never seen, never told
     return Estimate(
         sums(kept, *(right & here for here in classes), *(here & kept for here in classes)),
         partial(_balanced, len(classes)),
@@ -176,7 +180,7 @@ def fitted_samples(
     Raises:
         Undecidable: there are too few, or they are all of one class.
     """
-    chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int))
+    chosen = _spread(classes) if len(x) > MOST_SAMPLES else np.arange(len(x))
     found, labels = torch.from_numpy(np.ascontiguousarray(x[chosen])), torch.from_numpy(classes[chosen])
     svm_rfe.checked(found, labels, names)
     if len(found) <= found.shape[1]:
@@ -184,3 +188,12 @@ def fitted_samples(
             f"{len(found)} samples are no more than the {found.shape[1]} units: a line tells any labels apart there"
         )
     return found, labels
+
+
+def _spread(classes: Int[np.ndarray, " sample"]) -> Int[np.ndarray, " chosen"]:
+    """Samples of every class, evenly spread, as many as its share and some even of a rare one."""
+    each = [np.flatnonzero(classes == number) for number in np.unique(classes)]
+    wanted = [min(len(at), max(20, MOST_SAMPLES * len(at) // len(classes))) for at in each]
+    return np.sort(
+        np.concatenate([at[np.linspace(0, len(at) - 1, n).astype(int)] for at, n in zip(each, wanted, strict=True)])
+    )

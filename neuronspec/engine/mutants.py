@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from neuronspec.engine.picks import is_base
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, rewritten
-from neuronspec.language.measures import SignalMeasure, measured, overlap, size, with_shuffled_labels
+from neuronspec.language.measures import SignalMeasure, measured, size, with_shuffled_labels
 from neuronspec.language.signals import position
 
 
@@ -27,29 +27,34 @@ class Mutant:
 
 def mutants_of(claim: Claim) -> Iterator[Mutant]:
     """Yield what can be wrong with a claim: units, labels, signal, network."""
-    if isinstance(claim.measure, measured):
-        return
+    if isinstance(claim.measure, measured) or any(part.side_effect for part in claim.walk() if isinstance(part, Claim)):
+        return  # that something does *not* change is true of other units too
     if bases_beyond_size(claim.measure):
         yield Mutant("wrong units", claim, "units")
     shuffled = with_shuffled_labels(claim)
     if shuffled != claim:
         yield Mutant("shuffled labels", shuffled)
-    rival = rewritten(claim, _by_position)
-    if rival != claim:
+    plain = rewritten(claim, _without_rivals)
+    rival = rewritten(plain, _by_position)
+    if rival != plain:
         yield Mutant("rival position()", rival)
     yield Mutant("untrained network", claim, "network")
 
 
+def _without_rivals(part: Expression) -> Expression:
+    return replace(part, rivals=()) if isinstance(part, Claim) else part
+
+
 def _by_position(part: Expression) -> Expression:
-    """What is compared with a signal is compared with the step instead; picks stay as they are."""
-    if isinstance(part, SignalMeasure) and part.of is not None:
-        return replace(part, signal=position() >= 1 if "condition" in part.signal.kinds else position())
+    """What is compared with a number is compared with the step instead; picks stay as they are."""
+    if isinstance(part, SignalMeasure) and part.of is not None and "condition" not in part.signal.kinds:
+        return replace(part, signal=position())
     return part
 
 
 def bases_beyond_size(expression: Expression) -> list[Expression]:
     """Return the picks and named units whose values matter: of a size only the number does, and it may be none."""
-    if isinstance(expression, size | overlap):
+    if isinstance(expression, size):
         return []
     if is_base(expression):
         return [expression]

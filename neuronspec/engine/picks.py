@@ -214,6 +214,17 @@ def random_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int =
     ]
 
 
+def independent_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:
+    """Return lanes in which every pick is any set of as many units of its site: what two sets share by chance."""
+    return [
+        {
+            base: chosen.holding(rng.choice(sizes[chosen.place], len(chosen.indices), replace=False).tolist())
+            for base, chosen in own.items()
+        }
+        for _ in range(draws)
+    ]
+
+
 def _swaps(indices: list[int], size: int, rng: np.random.Generator, draws: int) -> list[dict[int, int]]:
     rest = [i for i in range(size) if i not in indices]
     if math.comb(len(rest), len(indices)) <= draws:

@@ -110,7 +110,10 @@ def _(base: words.SvmRfe, subject: Subject) -> UnitSet:
         held_out = np.arange(len(clean.sequences.examples)) % HELD_OUT == 0 if base.keep is None else np.zeros(1, bool)
         there, values = known.classes >= 0, clean.values[site.place].astype(float)
         fitted, new = there & ~held_out, there & held_out
-        x, labels = fitted_samples(values[fitted], known.classes[fitted], known.names)
+        try:
+            x, labels = fitted_samples(values[fitted], known.classes[fitted], known.names)
+        except Undecidable as error:
+            raise Undecidable(f"{base}: {error}") from None
         y = svm_rfe.one_vs_rest(labels[None], len(known.names))
         elimination = svm_rfe.eliminate(svm_rfe.standardised(x, x)[None], y)
         order = elimination.order[0].tolist()

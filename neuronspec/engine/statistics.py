@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, reduce
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.special import stdtrit
 
 from neuronspec.language.claims import Claim
@@ -47,6 +47,8 @@ class Estimate:
     parts: Float[np.ndarray, "lane sequence part"]
     finish: Finish = ratio
     yes_no: bool = False
+    binary: int = 0
+    """Of how many yes or no's per sequence it is made, where it is of nothing else; each is two parts, as above."""
     fewest: float = math.inf
     """Of a measure made of others: how many sequences contribute to the one with the fewest."""
 
@@ -82,7 +84,23 @@ class Estimate:
                 return join(self.finish(totals[..., :cut]), other.finish(totals[..., cut:]))
 
         fewest = min(self.contributing, other.contributing)
-        return Estimate(np.concatenate([left, right], -1), finish, fewest=fewest)
+        binary = self.binary + other.binary if self.binary and other.binary else 0
+        return Estimate(np.concatenate([left, right], -1), finish, fewest=fewest, binary=binary)
+
+    def with_doubt(self, first: float = 1) -> Estimate:
+        """Return the estimate with two more sequences, where it is made of yes or no's: one of each, in turn.
+
+        Where all sequences say the same, resampling them says that no other could. (Agresti and Min 2005, "Simple
+        improved confidence intervals for comparing matched proportions", add two to as many cells.)
+        """
+        if not self.binary:
+            return self
+        each = np.array([first, 1 - first])[:, None] * np.ones(self.binary)
+        each[:, 1::2] = 1 - each[:, 1::2]
+        more = np.stack([each, np.ones_like(each)], -1).reshape(2, -1)
+        doubt = np.repeat(self.parts.max(1, keepdims=True), 2, 1)  # what else there is says the same of all sequences
+        doubt[..., : more.shape[1]] = more
+        return replace(self, parts=np.concatenate([self.parts, doubt], 1))
 
 
 def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
@@ -101,16 +119,30 @@ def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
     return replace(estimate, finish=finish)
 
 
-def worst(estimates: Sequence[Estimate], of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
-    """Join estimates to the least of them, or the largest; what is undefined is passed over."""
-    cuts = np.cumsum([e.parts.shape[-1] for e in estimates])[:-1]
+def worst(
+    estimates: Sequence[Estimate], counts: Int[np.ndarray, " lane"], short: Callable[[np.ndarray], np.ndarray]
+) -> Estimate:
+    """Join estimates, one per unit, to that of the worst unit; undefined where it is undefined for any.
+
+    Args:
+        counts: how many units each lane has; the estimates beyond them are passed over.
+        short: how bad a value is.
+    """
+    cuts = np.cumsum([e.parts.shape[-1] for e in estimates])
+    there = np.repeat((np.arange(len(estimates)) < counts[:, None])[:, None], estimates[0].parts.shape[1], 1)
 
     def finish(totals: np.ndarray) -> np.ndarray:
-        return reduce(of, [e.finish(t) for e, t in zip(estimates, np.split(totals, cuts, -1), strict=True)])
+        *each, present = np.split(totals, cuts, -1)
+        values = np.stack([e.finish(t) for e, t in zip(estimates, each, strict=True)], -1)
+        bad = np.where(np.isnan(values), np.inf, short(values))
+        worst = np.where(present > 0, bad, -np.inf).argmax(-1)
+        found: np.ndarray = np.take_along_axis(values, worst[..., None], -1)[..., 0]
+        return found
 
-    return Estimate(
-        np.concatenate([e.parts for e in estimates], -1), finish, fewest=min(e.contributing for e in estimates)
-    )
+    fewest = min(e.contributing for e in estimates)
+    binary = sum(e.binary for e in estimates) if all(e.binary for e in estimates) else 0
+    parts = np.concatenate([*(e.parts for e in estimates), there.astype(float)], -1)
+    return Estimate(parts, finish, fewest=fewest, binary=binary)
 
 
 def per_sequence(
@@ -118,7 +150,8 @@ def per_sequence(
 ) -> Estimate:
     """The mean of one value per sequence, over the sequences that are used and have one."""
     counted = used & np.isfinite(values)
-    return Estimate(np.stack([np.where(counted, values, 0.0), counted.astype(float)], -1), ratio, yes_no)
+    parts = np.stack([np.where(counted, values, 0.0), counted.astype(float)], -1)
+    return Estimate(parts, ratio, yes_no, binary=int(yes_no))
 
 
 @lru_cache(maxsize=8)
@@ -167,8 +200,8 @@ def interval(estimate: Estimate, census: bool, level: float = LEVEL) -> tuple[fl
     if estimate.yes_no:
         yes, n = estimate.parts[0].sum(0)
         return wilson(float(yes), float(n), level)
-    drawn = Estimate(estimate.parts[:1], estimate.finish).at(resamples(estimate.parts.shape[1]))[0]
-    return percentiles(drawn, expanded(level, estimate.contributing))
+    ours = replace(estimate, parts=estimate.parts[:1]).with_doubt()
+    return percentiles(ours.at(resamples(ours.parts.shape[1]))[0], expanded(level, estimate.contributing))
 
 
 # Controls and verdicts.
@@ -214,9 +247,11 @@ def compare(own: Estimate, control: Estimate, census: bool, level: float = LEVEL
     if census:
         gap = float(own.values[0]) - value
         return Control(value, (gap, gap), int(finite.sum()), interval=(value, value))
+    if own.binary and control.binary:
+        own, control = replace(own, parts=own.parts[:1]).with_doubt(), control.with_doubt(0)
     weights = resamples(own.parts.shape[1])
     stands_in = _mean_of_defined(control.at(weights)[finite])
-    gaps = Estimate(own.parts[:1], own.finish).at(weights)[0] - stands_in
+    gaps = replace(own, parts=own.parts[:1]).at(weights)[0] - stands_in
     cut = expanded(level, min(own.contributing, control.contributing))
     return Control(value, percentiles(gaps, cut), int(finite.sum()), interval=percentiles(stands_in, cut))
 

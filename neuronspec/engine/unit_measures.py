@@ -17,6 +17,9 @@ from neuronspec.language.signals import Shifted
 
 STATES = ("hidden", "cell")
 
+FLAT = -2
+"""The peak of a unit that has one value at all steps of a sequence: none stands out, which is a miss."""
+
 TINY = 1e-13
 """A variance below this share of the largest square is rounding of float32: the values are constant."""
 
@@ -162,9 +165,9 @@ def _shared(left: UnitSet, right: UnitSet) -> float:
 def _(measure: words.share, view: View) -> Estimate:
     at, used = _steps(measure.moment, measure.under, view)
     among = np.any(holds(measure.among, view.sequences), axis=0)
-    if not (among & used & (at != NOWHERE)).any():
+    if not (among & used & (at >= 0)).any():
         raise Undecidable(f"no sequence to measure: {measure.moment} is in none")
-    held = holds(measure.on, view.sequences)[np.maximum(at, 0), np.arange(at.shape[1])]
+    held = (at != FLAT) & (holds(measure.on, view.sequences)[np.maximum(at, 0), np.arange(at.shape[1])])
     return per_sequence(np.where(at == NOWHERE, np.nan, held), among & used, yes_no=True)
 
 
@@ -175,11 +178,14 @@ def _steps(
     if isinstance(moment, Shifted):
         inner, used = _steps(moment.moment, under, view)
         at = inner + moment.steps
-        return np.where((inner != NOWHERE) & (at >= 0) & (at < view.sequences.lengths), at, NOWHERE), used
+        there = (inner >= 0) & (at >= 0) & (at < view.sequences.lengths)
+        return np.where(there, at, np.minimum(inner, NOWHERE)), used
     if not isinstance(moment, words.peak):
         at = moments(moment, view.sequences)
         return np.broadcast_to(at, (len(view.lanes), len(at))), np.ones(len(at), dtype=bool)
     x, kept = one_unit(words.mean(of=moment.units, where=moment.where, under=under), view)
-    candidates = np.where(kept & np.isfinite(x), x, -np.inf)
-    peaks = np.where(np.isfinite(candidates).any(1), candidates.argmax(1), NOWHERE)
+    asked = kept & np.isfinite(x)
+    candidates, least = np.where(asked, x, -np.inf), np.where(asked, x, np.inf).min(1)
+    flat = (asked.sum(1) > 1) & (candidates.max(1) == least)
+    peaks = np.where(flat, FLAT, np.where(asked.any(1), candidates.argmax(1), NOWHERE))
     return peaks, np.any(kept, axis=0)

@@ -6,14 +6,15 @@ Loads no torch: collecting specs stays cheap.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from neuronspec.errors import SpecError, TaskError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import Behaviour, contribution, measured, peak, share
-from neuronspec.language.signals import char, depth, inside, one_of
+from neuronspec.language.signals import Shifted, char, depth, inside, one_of
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit
+from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
 from neuronspec.networks.tasks import Recipe, Task, checkpoint
 
 Sizes = Mapping[tuple[int, str], int]
@@ -56,13 +57,20 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
 
 def misplaced(expression: Expression) -> Iterator[str]:
     """What is wrong with words that mean something in one place only."""
-    asked = {id(part) for whole in expression.walk() if isinstance(whole, share) for part in whole.moment.walk()}  # type: ignore[union-attr]
+    asked = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
     scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Top)}
     for part in expression.walk():
         if isinstance(part, peak) and id(part) not in asked:
             yield f"{part}: the step of a peak is asked of share(peak(...), on=...) alone"
         if isinstance(part, contribution) and id(part) not in scored:
             yield f"{part}: a contribution is a score for site.top(...), not a measure of its own"
+    singly = list(dict.fromkeys(part for part in expression.walk() if isinstance(part, each)))
+    if len(singly) > 1:
+        yield f"{singly[0]} and {singly[1]}: each(...) of two sets in one claim; make two claims of it"
+
+
+def _unshifted(moment: Any) -> Any:
+    return _unshifted(moment.moment) if isinstance(moment, Shifted) else moment
 
 
 def _may_occur(part: Expression, vocabulary: str) -> bool:
@@ -91,6 +99,8 @@ def place_problems(claim: Expression, name: str, sizes: Sizes) -> Iterator[str]:
             units = sizes.get((part.place.layer_number or 0, part.place.name))
             if units is not None and (part.keep or 0) > units:
                 yield f"{part}: keep={part.keep:g} of {units} units"
+            if isinstance(part, Top) and (part.site.name != "hidden" or (part.site.layer_number or 0) != layers - 1):
+                yield f"{part}: the read-out reads hidden of layer {layers - 1}, not {part.site}"
 
 
 def _site_problems(site: Site, name: str, layers: int) -> Iterator[str]:

@@ -33,6 +33,8 @@ class Claim(Expression, word="claim"):
             raise SpecError(
                 f"{self.measure}: against({self.measure.signal}): a rival is another signal, not the true one"
             )
+        for rival in self.rivals:
+            replace(self.measure, signal=rival).check()
         if self.side_effect and self.measure.word == "share_of_seeds":
             raise SpecError(
                 f"side_effect({self.measure} {self.bound}): the claim inside has the controls; say it of that"

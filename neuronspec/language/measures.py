@@ -81,36 +81,45 @@ class correlation(SignalMeasure):
 
 
 @word
-class auroc(SignalMeasure):
+class Detection(SignalMeasure):
+    """A measure of one unit as a detector: of a signal that holds or does not."""
+
+    of_one = True
+
+    def check(self) -> None:
+        super().check()
+        if "condition" not in self.signal.kinds:
+            told = f"a detector tells yes from no; compare the number, e.g. {enclosed(self.signal)} >= 1"
+            raise SpecError(f"{self.word}({self.signal}): {told}")
+
+
+@word
+class auroc(Detection):
     """Area under the ROC curve of one unit as a detector of a yes/no signal.
 
     It gets worse where there are extra labels; of missing ones of a rare signal it hardly takes notice.
     """
 
     centre = 0.5
-    of_one = True
 
 
 @word
-class auprc(SignalMeasure):
+class auprc(Detection):
     """Average precision of one unit as a detector of a yes/no signal.
 
     Exact up to 256 different values at which the signal holds; beyond, the thresholds are 256 quantiles of these.
     It gets worse where labels are missing and where there are extra ones.
     """
 
-    of_one = True
-
 
 @word
-class f1(SignalMeasure):
+class f1(Detection):
     """F1 of "the unit lies above ``above``" as a detector of a yes/no signal.
 
     It gets worse where labels are missing and where there are extra ones.
     """
 
     above: float = number(default=0.0, kw_only=True)
-    of_one = True
 
 
 @word
@@ -178,6 +187,9 @@ class contribution(Measure):
     what: Any = part("symbol", "signal")
     at: Moment | str = part("moment", kw_only=True)
 
+    def check(self) -> None:
+        _want_token(self)
+
 
 @word
 class size(Measure):
@@ -192,6 +204,11 @@ class overlap(Measure):
 
     units: Units = part("units")
     other: Units = part("units")
+
+    def check(self) -> None:
+        if self.units.place != self.other.place:
+            places = f"{self.units.place} and {self.other.place}"
+            raise SpecError(f"{self}: units of two sites, {places}; put them on one with .on(site) first")
 
 
 @word
@@ -218,6 +235,10 @@ class share(Measure):
     on: Any = part("condition", kw_only=True)
     among: Any = part("condition", default=None, kw_only=True)
     under: Intervention | None = part("intervention", default=None, kw_only=True)
+
+    def check(self) -> None:
+        if self.under is not None and not any(isinstance(inner, peak) for inner in self.moment.walk()):  # type: ignore[union-attr]
+            raise SpecError(f"{self}: no edit moves {self.moment}; of a peak(unit) it would")
 
 
 # Of behaviour.
@@ -371,6 +392,7 @@ class Difference(Measure):
             raise SpecError(f"{self.word}({self.measure}): this measure cannot be taken under an intervention")
         if getattr(self.measure, "generates", False):
             refuse_foresight(self, self.under)
+        replace(self.measure, under=self.under).check()
 
 
 @word

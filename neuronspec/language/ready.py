@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim, side_effect
 from neuronspec.language.interventions import keep_only, zero
 from neuronspec.language.measures import change
@@ -17,22 +18,32 @@ def necessary(units: Units, outcome: Any, *, at: Any = None, falls: float = 0.5)
         outcome: a measure of behaviour that is the larger the better, e.g. ``probability("b", at="X")``.
         at: the moment or signal of the edit; every step where None.
     """
+    _share("necessary(falls=", falls)
     return change(outcome, under=zero(units, at=at)) <= -falls
 
 
 def sufficient(units: Units, outcome: Any, *, at: Any = None, keeps: float = 0.9) -> Claim:
     """Claim that with these units alone (``keep_only``) at least this share of an outcome is left."""
+    _share("sufficient(keeps=", keeps)
     return change(outcome, under=keep_only(units, at=at)) >= keeps - 1
 
 
 def specific(units: Units, outcome: Any, *, at: Any = None, within: float = 0.05) -> Claim:
     """Claim that without the units an outcome that is not theirs changes by at most this share, up or down."""
+    _share("specific(within=", within)
     return side_effect(change(outcome, under=zero(units, at=at)).between(-within, within))
 
 
 def minimal(units: Units, outcome: Any, *, at: Any = None, falls: float = 0.1) -> Claim:
-    """Claim that no unit can be left out: with all but one alone, whichever, the outcome falls by this share.
+    """Claim that no unit can be left out: alone without one of them, whichever, the units keep less of an outcome.
 
-    That other sets of units would do no better is what ``sufficient`` says; here controls are reported only.
+    Less by this share of the outcome in the clean run than all of them alone.
     """
-    return side_effect(change(outcome, under=keep_only(units - each(units), at=at)) <= -falls)
+    _share("minimal(falls=", falls)
+    alone = change(outcome, under=keep_only(units, at=at))
+    return change(outcome, under=keep_only(units - each(units), at=at)) - alone <= -falls
+
+
+def _share(where: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise SpecError(f"{where}{value!r}): expected a share, above 0 and up to 1")

@@ -9,6 +9,9 @@ from neuronspec.errors import SpecError, did_you_mean
 from neuronspec.language.expression import Expression, enclosed, number, part, text, word
 
 SITES = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidate", "update_gate", "reset_gate")
+ATTRIBUTED = ("probability", "cross_entropy", "perplexity")
+"""Outcomes that have a gradient: what is expected, not what is generated."""
+
 SIGNED = ("hidden", "cell", "candidate")
 """Sites whose values share the sign of a unit; a gate is open or closed, whichever way its unit points."""
 
@@ -249,11 +252,25 @@ class IntegratedGradients(Units, word="integrated_gradients"):
 
     def check(self) -> None:
         _want_values(self)
+        _want_sets(self)
         _want_keep(self)
+        self._check_outcome()
         if self.baseline not in BASELINES:
             raise SpecError(
                 f"integrated_gradients(baseline={self.baseline!r}): expected one of {', '.join(BASELINES)}"
                 f"{did_you_mean(self.baseline, BASELINES)}"
+            )
+
+    def _check_outcome(self) -> None:
+        outcome: Any = self.outcome
+        if outcome.word not in ATTRIBUTED or outcome.under is not None or outcome.network is not None:
+            raise SpecError(
+                f"integrated_gradients({outcome}): expected plain {', '.join(ATTRIBUTED)}: what is expected"
+            )
+        if self.baseline == "contrast" and outcome.word != "probability":
+            raise SpecError(
+                f"integrated_gradients({outcome}, baseline='contrast'): it asks for no token to contrast with; "
+                f"name another baseline: {', '.join(BASELINES[:3])}"
             )
 
     def __repr__(self) -> str:
@@ -333,6 +350,9 @@ class each(Units):
     def is_one(self) -> bool:
         return True
 
+    def check(self) -> None:
+        _want_sets(self)
+
 
 @word
 class increments(Units):
@@ -375,6 +395,15 @@ def _want_keep(units: Any) -> None:
     keep = units.keep
     if keep is not None and not (0 < keep < 1 or (keep >= 1 and keep == int(keep))):
         raise SpecError(f"{units.word}(keep={keep:g}): expected a share between 0 and 1, or a whole number of units")
+    if keep is not None and keep >= 1:
+        object.__setattr__(units, "keep", int(keep))
+
+
+def _want_sets(units: Expression) -> None:
+    """``each`` takes a set apart; there are no picks from it, and it stands once."""
+    for inner in list(units.walk())[1:]:
+        if isinstance(inner, each):
+            raise SpecError(f"{units}: each(...) takes a set apart for a measure; put it outside: each({inner.units})")
 
 
 def _want_values(units: Expression) -> None:

@@ -1,5 +1,7 @@
 """Units as detectors, against scikit-learn, with and without resampling."""
 
+import re
+
 import numpy as np
 import pytest
 from planted import random_subject
@@ -8,7 +10,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 import neuronspec as ns
 from neuronspec.engine.evaluate import View, estimate, scores
 from neuronspec.engine.picks import UnitSet
-from neuronspec.errors import Undecidable
+from neuronspec.errors import SpecError, Undecidable
 
 SUBJECT = random_subject()
 X = ns.char("X")
@@ -96,6 +98,7 @@ def test_one_class_and_numbers_are_undecidable(measure):
         estimate(measure("$", of=ns.cell[0]), View(SUBJECT, [lane(0)]))
 
 
-def test_a_detector_tells_yes_from_no():
-    with pytest.raises(Undecidable, match="is a number, and a detector tells yes from no"):
-        estimate(ns.auroc(ns.position(), of=ns.cell[0]), View(SUBJECT, [lane(0)]))
+@pytest.mark.parametrize("measure", [ns.auroc, ns.auprc, ns.f1])
+def test_a_detector_tells_yes_from_no(measure):
+    with pytest.raises(SpecError, match=re.escape("(position()): a detector tells yes from no; compare the number")):
+        measure(ns.position(), of=ns.cell[0])

@@ -337,9 +337,8 @@ def test_mutants_of_a_good_claim_are_killed():
 
 
 def test_a_claim_that_cannot_fail_lets_its_mutants_live():
-    """Held by the units it is about, by others, by any labels and before training: nothing could refute it."""
-    came = mutants(ns.side_effect(ns.correlation(TALLY, of=COUNTER) >= -1))
-    assert set(came.values()) == {"supported"}
+    """It holds before training too; were it about units, its controls would have refused it."""
+    assert mutants(ns.length("b") >= 0) == {"untrained network": "supported"}
 
 
 def test_what_no_mutant_can_be_made_of():
@@ -347,3 +346,45 @@ def test_what_no_mutant_can_be_made_of():
     assert mutants(ns.exact_match() >= 0.9) == {"untrained network": "refuted"}
     most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
     assert mutants(ns.mean(of=most) >= -10)["wrong units"] == "not applicable"
+
+
+def test_rivals_of_a_claim_make_way_for_the_mutant():
+    """The mutant says position() where the claim says position() is a rival: neither is refused."""
+    came = mutants((ns.correlation(TALLY, of=COUNTER) >= 0.95).against(ns.position()))
+    assert came["rival position()"] != "supported"
+
+
+def test_there_is_no_mutant_of_what_other_units_do_not_do_either():
+    assert mutants(ns.specific(ns.cell[0], SAID, at="X")) == {}
+
+
+# What picks and sets bring with them.
+
+
+def test_the_labels_of_a_probe_are_shuffled_and_those_of_its_units_are_not():
+    outcome = verdict(ns.probe(TALLY >= 3, of=ns.cell.svm_rfe(TALLY >= 3, keep=1)) >= 0.9)
+    assert outcome.verdict == "supported", outcome
+    assert outcome.controls.keys() == {"random units", "untrained twin", "shuffled labels"}
+
+
+def test_controls_of_a_pick_that_has_no_sign_may_point_either_way():
+    """Random units that go down as the tally goes up say as much as those that go up."""
+    outcome = verdict(ns.correlation(TALLY, of=ns.each(ns.cell.svm_rfe(TALLY >= 3, keep=1))) >= 0.5)
+    assert outcome.controls["random units"].value > 0
+
+
+def test_the_chance_of_an_overlap_is_that_of_any_two_sets():
+    high = ns.cell.svm_rfe(TALLY >= 3, keep=5)
+    outcome = verdict(ns.overlap(high, ns.cell.svm_rfe(TALLY >= 3, keep=4)) >= 0.99)
+    assert outcome.value == 1
+    assert 0.2 < outcome.controls["random units"].value < 0.9
+
+
+def test_a_unit_without_a_value_is_the_worst_of_each():
+    silenced = ns.correlation(TALLY, of=ns.each(COUNTERS | ns.cell[0]), under=ns.zero(ns.cell[0]))
+    assert verdict(silenced >= 0.9).verdict == "undecided"
+
+
+def test_units_that_do_nothing_are_not_minimal():
+    idle = ns.cell[0] | ns.cell[1]
+    assert verdict(ns.minimal(idle, SAID, at="X")).verdict == "refuted"

@@ -110,6 +110,38 @@ BAD = {
         "integrated_gradients(baseline='zeros'): expected one of zero, mean, pair, contrast; did you mean 'zero'?",
     ),
     "the peak of several": (lambda: ns.peak(ns.cell), "peak(cell): expected one unit; pick one with .best(...)"),
+    "a pick out of units one by one": (
+        lambda: ns.each(ns.cell).integrated_gradients(SAID, at=AT, keep=1),
+        "each(...) takes a set apart for a measure; put it outside: each(cell)",
+    ),
+    "what is generated has no gradient": (
+        lambda: ns.cell.integrated_gradients(ns.exact_match(), at=AT, keep=1),
+        "integrated_gradients(exact_match()): expected plain probability, cross_entropy, perplexity",
+    ),
+    "a contrast to no token": (
+        lambda: ns.cell.integrated_gradients(ns.cross_entropy(), at=AT, keep=1, baseline="contrast"),
+        "it asks for no token to contrast with; name another baseline: zero, mean, pair",
+    ),
+    "a contribution to a number": (
+        lambda: ns.contribution(ns.position(), at=AT),
+        "contribution(position(), at=",
+    ),
+    "what two sites share": (
+        lambda: ns.overlap(ns.cell[0], ns.hidden[0]),
+        "overlap(cell[0], hidden[0]): units of two sites, cell and hidden; put them on one with .on(site) first",
+    ),
+    "a detector of a number, as a rival": (
+        lambda: (ns.auroc(X, of=ns.cell[0]) >= 0.9).against(ns.position()),
+        "auroc(position()): a detector tells yes from no; compare the number, e.g. position() >= 1",
+    ),
+    "more than all falls": (
+        lambda: ns.necessary(ns.cell[0], SAID, falls=1.5),
+        "necessary(falls=1.5): expected a share, above 0 and up to 1",
+    ),
+    "an edit that moves no step": (
+        lambda: ns.share(ns.first("X"), on="X", under=ns.zero(ns.cell[0])),
+        "no edit moves first(char('X')); of a peak(unit) it would",
+    ),
     "a rival that is the signal": (
         lambda: (ns.correlation(X, of=ns.cell[0]) >= 0.9).against(X),
         "against(char('X')): a rival is another signal, not the true one",
@@ -132,7 +164,10 @@ def test_the_read_out_reads_hidden():
 
 
 UNDECIDABLE = {
-    "one class": (ns.cell.svm_rfe("$", keep=2), "every sample is of class '0': there is nothing to tell apart"),
+    "one class": (
+        ns.cell.svm_rfe("$", keep=2),
+        r"cell.svm_rfe\(char\('\$'\), keep=2\): every sample is of class '0': there is nothing to tell apart",
+    ),
     "fewer samples than units": (
         ns.cell.svm_rfe(ns.symbol("letter"), where=ns.position() >= 17, keep=2),
         "6 samples are no more than the 8 units: a line tells any labels apart there",

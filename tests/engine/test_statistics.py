@@ -125,6 +125,35 @@ def test_what_is_often_undefined_has_no_interval():
     assert outcome.reason.startswith("too few sequences carry what is measured")
 
 
+# Yes or no's that all say the same.
+
+
+@pytest.mark.parametrize(("sequences", "short_of_one"), [(10, 0.15), (50, 0.04), (200, 0.01)])
+def test_a_change_that_is_the_same_everywhere_is_not_certain(sequences, short_of_one):
+    """Resampling 20 ones gives 20 ones; that the next sequence is a one too does not follow."""
+    gap = yes_no([1] * sequences).minus(yes_no([0] * sequences))
+    low, high = interval(gap, census=False)
+    assert low < 1 - short_of_one
+    assert high <= 1
+    control = compare(yes_no([1] * sequences), yes_no([0] * sequences), census=False)
+    assert control.difference[0] < 1 - short_of_one
+
+
+@pytest.mark.parametrize(("sequences", "rate"), [(15, 0.95), (50, 0.98), (50, 0.5)])
+def test_differences_of_yes_or_nos_are_covered_as_often_as_is_said(sequences, rate):
+    """Pairs of which nearly all say the same are where a plain bootstrap covers far too seldom."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(300):
+        left, right = rng.random(sequences) < rate, rng.random(sequences) < 1 - rate
+        low, high = interval(yes_no(left).minus(yes_no(right)), census=False)
+        held += low <= 2 * rate - 1 <= high
+    assert held / 300 >= 0.93
+
+
+# What is undefined.
+
+
 def test_undefined_draws_are_left_out_and_all_undefined_is_said():
     partly = Estimate(np.array([[[0.0, 0.0]], [[1.0, 2.0]]]))
     assert compare(numbers([1]), partly, census=True).value == 0.5

@@ -51,6 +51,19 @@ def test_share_beside_the_peak_among_some():
     assert found == pytest.approx(np.mean(held))
 
 
+def test_a_unit_that_never_changes_has_no_peak_and_one_that_rests_in_a_text_misses_there():
+    examined = random_subject(seed=3)
+    values = examined.clean("verification").values[0, "cell"]
+    values[:, :, 2] = 0.5
+    with pytest.raises(Undecidable, match=r"no sequence to measure: peak\(cell\[0\]\) is in none"):
+        estimate(ns.share(ns.peak(ns.cell[0]), on="a"), View(examined, [lane(2)]))
+    first_b = [e.text.find("b") for e in examined.verification]
+    for b, step in enumerate(first_b[: len(first_b) // 2]):
+        values[max(step, 0), b, 2] = 1.0
+    found = estimate(ns.share(ns.peak(ns.cell[0]), on="b"), View(examined, [lane(2)])).values[0]
+    assert found == pytest.approx(np.mean([step >= 0 for step in first_b[: len(first_b) // 2]]) / 2, abs=0.02)
+
+
 def test_share_without_units():
     measure = ns.share(ns.start, on="a")
     expected = np.mean([e.text[0] == "a" for e in SUBJECT.verification])

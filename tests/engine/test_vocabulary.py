@@ -53,10 +53,16 @@ REFUSED = {
         "claims['it']: contribution(char('a'), at=first(char('X'))): "
         "a contribution is a score for site.top(...), not a measure of its own",
     ),
+    "units one by one, twice": (
+        ns.overlap(ns.each(ns.cell), ns.each(ns.cell[0] | ns.cell[1])) >= 0.9,
+        RECIPE,
+        "claims['it']: each(cell) and each(cell[0] | cell[1]): each(...) of two sets in one claim; "
+        "make two claims of it",
+    ),
     "more kept than there are": (
         ns.mean(of=ns.cell.svm_rfe("a", keep=11)) >= 0.9,
         RECIPE,
-        "claims['it']: cell.svm_rfe(char('a'), keep=11.0): keep=11 of 10 units",
+        "claims['it']: cell.svm_rfe(char('a'), keep=11): keep=11 of 10 units",
     ),
     "a unit out of range": (
         ns.mean(of=ns.cell[10]) >= 0,
