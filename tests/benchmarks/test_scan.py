@@ -15,7 +15,7 @@ from neuronspec import wrap
 from neuronspec.networks.training import one_thread
 
 ALPHABET = "".join(map(chr, range(32, 96)))
-STREAMS, CHUNK = 250, 20
+STREAMS, CHUNK = 500, 10
 SIGNALS = {
     "space": ns.char(" "),
     "vowel": ns.one_of("AEIOU"),
