@@ -18,6 +18,9 @@ from neuronspec.language.expression import to_json
 from neuronspec.runner import Result, cores
 
 SCHEMA = 1
+KEYS = set("id says network expression verdict expected value interval bound controls replicates".split())
+"""What is read of a claim."""
+
 PHASES = ("train", "trace", "pick", "intervene", "judge", "total")
 
 
@@ -32,6 +35,30 @@ def write(path: Path, claims: Sequence[dict[str, Any]], complete: bool = True) -
         write_atomically(path, (json.dumps(document(claims, complete), indent=1) + "\n").encode())
     except OSError as error:
         raise ProjectError(f"cannot write the run to {path}: {error.strerror}") from None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a run that was written to a file.
+
+    Raises:
+        ProjectError: there is none, or what is there is no run.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"cannot read the run {path}: {error.strerror}") from None
+    except ValueError:
+        raise ProjectError(f"{path} is no run: it is not JSON; `neuronspec verify --json {path}` writes one") from None
+    if not isinstance(told, dict) or not isinstance(told.get("claims"), list) or "schema" not in told:
+        raise ProjectError(f"{path} is no run; `neuronspec verify --json {path}` writes one")
+    if told["schema"] != SCHEMA:
+        raise ProjectError(f"{path} has schema {told['schema']!r}, and this neuronspec reads {SCHEMA}")
+    for number, claim in enumerate(told["claims"]):
+        if not isinstance(claim, dict) or not claim.keys() >= KEYS:
+            raise ProjectError(f"{path}: claims[{number}] is no claim as a run has it")
+    if not told["claims"]:
+        raise ProjectError(f"{path} has no claims: the run was broken off before the first")
+    return told
 
 
 def environment() -> dict[str, Any]:

@@ -213,3 +213,15 @@ def test_ctrl_c_while_training(tmp_path):
     assert "interrupted after 0 of 1 claims" in stdout
     assert json.loads((tmp_path / "run.json").read_text())["complete"] is False
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_run_as_markdown(run):
+    run("verify", "--jobs", 1, "--json", "run.json")
+    said = run("table", "run.json")
+    assert said.exit_code == 0
+    assert said.stdout.startswith("**specs/spec_small.py::small**, tiny/gru, seeds 0–1\n\n| claim | bound | value |")
+    assert "| verdict | seeds 0–1 |" in run("table", "run.json", "run.json").stdout
+    assert run("table", "run.json", "--across").stdout.startswith("| network |")
+    assert "error: cannot read the run nowhere.json: No such file" in run("table", "nowhere.json").stderr
+    refused = run("table", "run.json", "run.json", "--across")
+    assert (refused.exit_code, refused.stderr) == (2, "error: --across shows one run: leave out the other\n")

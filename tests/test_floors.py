@@ -25,7 +25,7 @@ FLOORS = """
     notebook project collection runner ledger
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
-    show terminal cli __main__ pytest_plugin
+    show terminal tables cli __main__ pytest_plugin
 """.split()
 
 

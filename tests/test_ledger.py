@@ -54,3 +54,36 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ProjectError, match=r"cannot write the run to .*: (Not a directory|File exists)"):
         ledger.write(tmp_path / "file" / "run.json", [])
+
+
+# Reading a run.
+
+NO_RUN = {
+    "not JSON": ("{", "run.json is no run: it is not JSON; `neuronspec verify --json"),
+    "something else": ("[1]", "run.json is no run; `neuronspec verify --json"),
+    "no claims in it": ('{"schema": 1}', "run.json is no run; `neuronspec verify --json"),
+    "a later one": ('{"schema": 99, "claims": []}', "run.json has schema 99, and this neuronspec reads 1"),
+    "broken off": ('{"schema": 1, "claims": []}', "has no claims: the run was broken off before the first"),
+    "half a claim": ('{"schema": 1, "claims": [{"id": "a"}]}', "run.json: claims[0] is no claim as a run has it"),
+    "not text": (b"\xff\xfe", "run.json is no run: it is not JSON"),
+}
+
+
+@pytest.mark.parametrize("case", NO_RUN)
+def test_what_is_no_run_is_said_to_be_none(tmp_path, case):
+    content, message = NO_RUN[case]
+    (tmp_path / "run.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ProjectError) as error:
+        ledger.read(tmp_path / "run.json")
+    assert message in str(error.value)
+
+
+def test_a_run_that_is_not_there(tmp_path):
+    with pytest.raises(ProjectError, match=r"cannot read the run .*run.json: No such file"):
+        ledger.read(tmp_path / "run.json")
+
+
+def test_a_run_is_read_as_it_was_written(results, tmp_path):
+    claims = [ledger.claim_json(result) for result in results]
+    ledger.write(tmp_path / "run.json", claims)
+    assert ledger.read(tmp_path / "run.json")["claims"] == json.loads(json.dumps(claims))

@@ -1,0 +1,124 @@
+"""Runs as Markdown: a table per spec, or one that sets side by side what several specs say in the same words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+Claim = Mapping[str, Any]
+"""A claim as a run has it, see ``ledger.claim_json``."""
+
+OVER_SEEDS = ("share_of_seeds", "median_over_seeds")
+
+
+def per_spec(claims: Sequence[Claim], other: Sequence[Claim] = ()) -> str:
+    """Return a table for each spec, with bounds, values, intervals, controls and verdicts.
+
+    Args:
+        other: claims of a second run, whose values and verdicts stand in the last column.
+    """
+    again = {claim["id"]: claim for claim in other}
+    return "\n".join(_spec(spec, list(its), again) for spec, its in groupby(claims, _spec_of))
+
+
+def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str:
+    head = ["claim", "bound", "value", "random units", "untrained twin", "verdict"]
+    named = [_others(claim) for claim in claims]
+    head[5:5] = ["other controls"] * any(named)
+    head += [_seeds(other) for other in [list(again.values())] if other]
+    rows = []
+    for claim, others in zip(claims, named, strict=True):
+        row = [claim["says"], _bound(claim), _value(claim), _control(claim, "random units")]
+        row += [_control(claim, "untrained twin"), *[others] * any(named), _verdict(claim)]
+        row += [_short(again.get(claim["id"]))] * bool(again)
+        rows.append(row)
+    return f"**{spec}**, {claims[0]['network']}, {_seeds(claims)}\n\n{_markdown(head, rows)}"
+
+
+def across(claims: Sequence[Claim]) -> str:
+    """Return one table of values: a row for each network, a column for each sentence that is said of more than one."""
+    said = Counter(map(_plain, claims))
+    sentences = sorted((says for says, count in said.items() if count > 1), key=_by_number)
+    rows = []
+    for _, its in groupby(claims, _spec_of):
+        own = {_plain(claim): claim for claim in its}
+        network = next(iter(own.values()))["network"]
+        rows.append([network, *(_marked(own.get(says)) for says in sentences)])
+    return _markdown(["network", *sentences], rows)
+
+
+def _plain(claim: Claim) -> str:
+    """The sentence as such, whether it is stated as true or as refuted."""
+    return str(claim["says"].removeprefix(f"{claim['expected']}: "))
+
+
+def _by_number(sentence: str) -> tuple[bool, int]:
+    """Sentences stay in their order, but those that begin with a number go by it, and come last."""
+    first = sentence.split()[0]
+    return (first.isdigit(), int(first) if first.isdigit() else 0)
+
+
+def _spec_of(claim: Claim) -> str:
+    return str(claim["id"].rpartition("::")[0])
+
+
+def _seeds(claims: Sequence[Claim]) -> str:
+    """``seeds 1000–1009``, of the first claim."""
+    seeds = [replicate["seed"] for replicate in claims[0]["replicates"]]
+    if not seeds:
+        return "no network"
+    return f"seeds {min(seeds)}–{max(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+
+
+def _bound(claim: Claim) -> str:
+    low, high = claim["bound"]["low"], claim["bound"]["high"]
+    if low is not None and high is not None:
+        return f"{_number(low)} to {_number(high)}"
+    return f"≥ {_number(low)}" if high is None else f"≤ {_number(high)}"
+
+
+def _value(claim: Claim) -> str:
+    low, high = claim["interval"]
+    spread = "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"
+    return _number(claim["value"]) + spread
+
+
+def _control(claim: Claim, name: str) -> str:
+    control = claim["controls"].get(name)
+    return "" if control is None else _number(control["value"])
+
+
+def _others(claim: Claim) -> str:
+    rest = {name: c for name, c in claim["controls"].items() if name not in ("random units", "untrained twin")}
+    return ", ".join(f"{name.removeprefix('rival ')} {_number(control['value'])}" for name, control in rest.items())
+
+
+def _verdict(claim: Claim) -> str:
+    """The verdict, bold where it is not *supported*, and how many networks it is true of."""
+    told = claim["verdict"] if claim["verdict"] == "supported" else f"**{claim['verdict']}**"
+    if claim["expression"]["measure"]["word"] in OVER_SEEDS:
+        return told
+    verdicts = [replicate["verdict"] for replicate in claim["replicates"] if replicate["verdict"] != "unlearnt"]
+    return f"{told} {verdicts.count(claim['verdict'])}/{len(verdicts)}" if len(verdicts) > 1 else told
+
+
+def _short(claim: Claim | None) -> str:
+    return "" if claim is None else f"{_verdict(claim)}, {_number(claim['value'])}"
+
+
+def _marked(claim: Claim | None) -> str:
+    """A value, in bold where the claim is supported."""
+    if claim is None:
+        return ""
+    return f"**{_number(claim['value'])}**" if claim["verdict"] == "supported" else _number(claim["value"])
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

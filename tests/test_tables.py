@@ -1,0 +1,88 @@
+"""Runs as Markdown."""
+
+import pytest
+
+from neuronspec import tables
+
+
+def claim(says, value, verdict="supported", network="toy/lstm", spec="toy", **other):
+    told = {
+        "id": f"specs/spec_toy.py::{spec}::{says}",
+        "says": says,
+        "network": network,
+        "expression": {"word": "claim", "measure": {"word": "mean"}},
+        "verdict": verdict,
+        "expected": verdict,
+        "value": value,
+        "interval": [value - 0.1, value + 0.1],
+        "bound": {"low": 0.5, "high": None},
+        "controls": {"random units": {"value": 0.25, "note": ""}, "untrained twin": {"value": None, "note": "none"}},
+        "replicates": [{"seed": seed, "verdict": verdict} for seed in range(3)],
+    }
+    return told | other
+
+
+def test_a_table_for_each_spec():
+    told = tables.per_spec([claim("it counts", 0.9), claim("it sings", -0.2, "refuted", spec="other")])
+    assert told == (
+        "**specs/spec_toy.py::toy**, toy/lstm, seeds 0–2\n\n"
+        "| claim | bound | value | random units | untrained twin | verdict |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| it counts | ≥ 0.5 | 0.9 (0.8 to 1) | 0.25 | – | supported 3/3 |\n"
+        "\n"
+        "**specs/spec_toy.py::other**, toy/lstm, seeds 0–2\n\n"
+        "| claim | bound | value | random units | untrained twin | verdict |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| it sings | ≥ 0.5 | −0.2 (−0.3 to −0.1) | 0.25 | – | **refuted** 3/3 |\n"
+    )
+
+
+def test_a_second_run_stands_beside():
+    again = claim("it counts", 0.4, "undecided", replicates=[{"seed": 7, "verdict": "undecided"}])
+    told = tables.per_spec([claim("it counts", 0.9), claim("it is new", 0.9)], [again])
+    assert "| verdict | seed 7 |" in told
+    assert "| supported 3/3 | **undecided**, 0.4 |" in told
+    assert told.endswith("| supported 3/3 |  |\n")
+
+
+def test_words_over_seeds_have_no_count_and_rivals_their_names():
+    over = claim(
+        "in most",
+        0.9,
+        expression={"word": "claim", "measure": {"word": "share_of_seeds"}},
+        controls={"rival position()": {"value": 0.3, "note": ""}},
+        bound={"low": 0.5, "high": 1},
+    )
+    (*_, row) = tables.per_spec([over]).splitlines()
+    assert row == "| in most | 0.5 to 1 | 0.9 (0.8 to 1) |  |  | position() 0.3 | supported |"
+
+
+def test_a_bar_in_a_sentence_is_no_column():
+    (*_, row) = tables.per_spec([claim("a | b", 0.9, bound={"low": None, "high": 2})]).splitlines()
+    assert row.startswith("| a \\| b | ≤ 2 |")
+
+
+def test_across_sets_what_is_said_in_the_same_words_side_by_side():
+    told = tables.across(
+        [
+            claim("16 units do", 1.0),
+            claim("refuted: 2 units do", 0.1, "refuted"),
+            claim("it counts", 0.9),
+            claim("alone", 0.9),
+            claim("16 units do", 0.9, spec="gru", network="toy/gru"),
+            claim("2 units do", 0.95, spec="gru", network="toy/gru"),
+            claim("refuted: it counts", 0.3, "refuted", spec="gru", network="toy/gru"),
+        ]
+    )
+    assert told == (
+        "| network | it counts | 2 units do | 16 units do |\n"
+        "| --- | --- | --- | --- |\n"
+        "| toy/lstm | **0.9** | 0.1 | **1** |\n"
+        "| toy/gru | 0.3 | **0.95** | **0.9** |\n"
+    )
+
+
+@pytest.mark.parametrize(("seeds", "said"), [([], "no network"), ([3], "seed 3"), ([3, 5], "seeds 3–5")])
+def test_seeds_are_named(seeds, said):
+    replicates = [{"seed": seed, "verdict": "supported"} for seed in seeds]
+    assert f"toy/lstm, {said}\n" in tables.per_spec([claim("it counts", 0.9, replicates=replicates)])
