@@ -97,7 +97,7 @@ class Always:
 
 @dataclass
 class Live:
-    """Wherever a signal holds in what the network has generated so far."""
+    """Wherever a signal holds in what the network has generated so far, or, up to the prompt's end, in the prompt."""
 
     signal: Expression
     examples: Sequence[Example]
@@ -108,9 +108,14 @@ class Live:
 
     def read(self, tokens: Int[Tensor, "time row"], going: Bool[Tensor, " row"]) -> None:
         """Decide the step that the last of these tokens is read at; nothing is edited in rows that have ended."""
-        text = Sequences(self.examples, self.codes[tokens.cpu().numpy()])
-        now = holds(self.signal, text)[-1] & going.cpu().numpy() & self.used
+        read = self.codes[tokens.cpu().numpy()]
+        text = Sequences(self.examples, np.concatenate([read, self._prompts[len(read) :]]))
+        now = holds(self.signal, text)[len(read) - 1] & going.cpu().numpy() & self.used
         self.now, self.fired = torch.from_numpy(now).to(tokens.device), self.fired or bool(now.any())
+
+    @cached_property
+    def _prompts(self) -> Int[np.ndarray, "time row"]:
+        return Sequences([Example(example.text[: example.prompt]) for example in self.examples]).codes
 
     def __call__(self, step: int) -> Tensor | None:
         return self.now

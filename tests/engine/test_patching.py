@@ -228,6 +228,10 @@ STANDING = {
         ns.add(UNIT, 0.02, at=ns.char("b") & (ns.count_of("b") <= 3)),
         lambda step, text, value, memory: value[2:3].add_(0.02) if text[-1] == "b" and text.count("b") <= 3 else None,
     ),
+    "add, wherever the X is still to come": (
+        ns.add(UNIT, 0.02, at=ns.before("X")),
+        lambda step, text, value, memory: value[2:3].add_(0.02) if "X" not in text else None,
+    ),
     "keep_only": (ns.keep_only(OTHER, at="X"), at_x(lambda value, memory: value[:4].zero_())),
     "to_mean": (ns.to_mean(UNIT, at="X"), at_x(lambda value, memory: value[2:3].fill_(float(MEAN)))),
     "freeze": (ns.freeze(UNIT, at="X"), freeze),
