@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -39,8 +40,9 @@ def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str
 
 def across(claims: Sequence[Claim]) -> str:
     """Return one table of values: a row for each network, a column for each sentence that is said of more than one."""
-    said = Counter(map(_plain, claims))
-    sentences = sorted((says for says, count in said.items() if count > 1), key=_by_number)
+    said = dict.fromkeys(map(_plain, claims))
+    often = Counter(_numbered(_plain(claim))[0] for claim in claims)
+    sentences = sorted((says for says in said if often[_numbered(says)[0]] > 1), key=_numbered_last)
     rows = []
     for _, its in groupby(claims, _spec_of):
         own = {_plain(claim): claim for claim in its}
@@ -54,10 +56,15 @@ def _plain(claim: Claim) -> str:
     return str(claim["says"].removeprefix(f"{claim['expected']}: "))
 
 
-def _by_number(sentence: str) -> tuple[bool, int]:
-    """Sentences stay in their order, but those that begin with a number go by it, and come last."""
-    first = sentence.split()[0]
-    return (first.isdigit(), int(first) if first.isdigit() else 0)
+def _numbered(sentence: str) -> tuple[str, int]:
+    """A sentence without the number it ends with, and the number; -1 where it ends with none."""
+    words, number = re.fullmatch(r"(.*?)(\d*)", sentence, re.DOTALL).groups()  # type: ignore[union-attr]
+    return words, int(number) if number else -1
+
+
+def _numbered_last(sentence: str) -> int:
+    """Sentences stay in their order, but those that end with a number go by it, and come last."""
+    return _numbered(sentence)[1]
 
 
 def _spec_of(claim: Claim) -> str:
@@ -76,11 +83,16 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}".replace("-", "−")
 
 
+def _exact(value: float) -> str:
+    """A number as its author wrote it."""
+    return f"{value:.15g}".replace("-", "−")
+
+
 def _bound(claim: Claim) -> str:
     low, high = claim["bound"]["low"], claim["bound"]["high"]
     if low is not None and high is not None:
-        return f"{_number(low)} to {_number(high)}"
-    return f"≥ {_number(low)}" if high is None else f"≤ {_number(high)}"
+        return f"{_exact(low)} to {_exact(high)}"
+    return f"≥ {_exact(low)}" if high is None else f"≤ {_exact(high)}"
 
 
 def _value(claim: Claim) -> str:
@@ -100,12 +112,12 @@ def _others(claim: Claim) -> str:
 
 
 def _verdict(claim: Claim) -> str:
-    """The verdict, bold where it is not *supported*, and how many networks it is true of."""
+    """The verdict, bold where it is not *supported*, and in how many networks the claim came out as stated."""
     told = claim["verdict"] if claim["verdict"] == "supported" else f"**{claim['verdict']}**"
     if claim["expression"]["measure"]["word"] in OVER_SEEDS:
         return told
     verdicts = [replicate["verdict"] for replicate in claim["replicates"] if replicate["verdict"] != "unlearnt"]
-    return f"{told} {verdicts.count(claim['verdict'])}/{len(verdicts)}" if len(verdicts) > 1 else told
+    return f"{told} {verdicts.count(claim['expected'])}/{len(verdicts)}" if len(verdicts) > 1 else told
 
 
 def _short(claim: Claim | None) -> str:

@@ -89,7 +89,7 @@ copying = Spec(
             median_over_seeds(ordered(cell.layer(1), "rank", "abc")) >= 0.8
         ),
         **{
-            f"the first letter first rather than the last first, as before training ({order})": side_effect(
+            f"the first letter first, where before training the last comes first ({order})": side_effect(
                 ordered(cell.layer(1), "rank", order) - ordered(cell.layer(1), "back", order) >= 0.05
             )
             for order in ("abc", "bca", "cab")

@@ -98,8 +98,8 @@ def across(recipe, *, says, beyond, unit, enough, too_few=()):
             "it completes its strings": exact_match() >= 0.97,
             "beyond its training range": median_over_seeds(measured(further)).between(*beyond),
             "the best unit": said >= unit if unit > 0 else refuted(said >= -unit),
-            **{f"{n} units carry the answer": refuted(carry(n)) for n in too_few},
-            f"{enough} units carry the answer": carry(enough),
+            **{f"units that carry the answer: {n}": refuted(carry(n)) for n in too_few},
+            f"units that carry the answer: {enough}": carry(enough),
         },
     )
 

@@ -70,7 +70,7 @@ memory_lstm = Spec(
             mean(of=shown, where=early & began_with_a) - mean(of=shown, where=early & ~began_with_a) >= 0.8
         ),
         "two units from a string with the other letter bring the other letter": takes_over(2) >= 0.8,
-        "a single unit does, in nine networks of ten": refuted(share_of_seeds(takes_over(1) >= 0.9) >= 0.9),
+        "a single unit does, in nine of ten networks": refuted(share_of_seeds(takes_over(1) >= 0.9) >= 0.9),
         "its forget gate is open over the x's": mean(of=memory.on(forget_gate), where=between) >= 0.85,
         "its input gate is closed over the x's, in most networks": refuted(
             share_of_seeds(mean(of=memory.on(input_gate), where=between) <= 0.2) >= 0.85

@@ -43,6 +43,9 @@ def test_a_second_run_stands_beside():
     assert "| verdict | seed 7 |" in told
     assert "| supported 3/3 | **undecided**, 0.4 |" in told
     assert told.endswith("| supported 3/3 |  |\n")
+    assert tables.per_spec([claim("it counts", 0.9, "undecided", expected="supported")]).endswith(
+        "**undecided** 0/3 |\n"
+    )
 
 
 def test_words_over_seeds_have_no_count_and_rivals_their_names():
@@ -51,10 +54,10 @@ def test_words_over_seeds_have_no_count_and_rivals_their_names():
         0.9,
         expression={"word": "claim", "measure": {"word": "share_of_seeds"}},
         controls={"rival position()": {"value": 0.3, "note": ""}},
-        bound={"low": 0.5, "high": 1},
+        bound={"low": 0.5, "high": 0.999999},
     )
     (*_, row) = tables.per_spec([over]).splitlines()
-    assert row == "| in most | 0.5 to 1 | 0.9 (0.8 to 1) |  |  | position() 0.3 | supported |"
+    assert row == "| in most | 0.5 to 0.999999 | 0.9 (0.8 to 1) |  |  | position() 0.3 | supported |"
 
 
 def test_a_bar_in_a_sentence_is_no_column():
@@ -65,20 +68,21 @@ def test_a_bar_in_a_sentence_is_no_column():
 def test_across_sets_what_is_said_in_the_same_words_side_by_side():
     told = tables.across(
         [
-            claim("16 units do", 1.0),
-            claim("refuted: 2 units do", 0.1, "refuted"),
+            claim("units: 16", 1.0),
+            claim("refuted: units: 2", 0.1, "refuted"),
             claim("it counts", 0.9),
             claim("alone", 0.9),
-            claim("16 units do", 0.9, spec="gru", network="toy/gru"),
-            claim("2 units do", 0.95, spec="gru", network="toy/gru"),
+            claim("units: 16", 0.9, spec="gru", network="toy/gru"),
+            claim("units: 2", 0.95, spec="gru", network="toy/gru"),
+            claim("units: 4", 1.0, spec="gru", network="toy/gru"),
             claim("refuted: it counts", 0.3, "refuted", spec="gru", network="toy/gru"),
         ]
     )
     assert told == (
-        "| network | it counts | 2 units do | 16 units do |\n"
-        "| --- | --- | --- | --- |\n"
-        "| toy/lstm | **0.9** | 0.1 | **1** |\n"
-        "| toy/gru | 0.3 | **0.95** | **0.9** |\n"
+        "| network | it counts | units: 2 | units: 4 | units: 16 |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| toy/lstm | **0.9** | 0.1 |  | **1** |\n"
+        "| toy/gru | 0.3 | **0.95** | **1** | **0.9** |\n"
     )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from neuronspec.networks.models import LanguageModel, stack
 from neuronspec.networks.recurrent import Recurrent
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.tasks import KINDS, Example, Recipe
 from neuronspec.networks.training import IGNORED, block_of, blocks_of, encode, one_thread, train_block, untrained
 
 CORPUS = [Example("a" * n + "X" + "b" * n) for n in range(1, 6)]
@@ -142,5 +142,5 @@ def test_the_shipped_counting_recipes_keep_their_defaults():
     from neuronspec.project import Project
 
     task = Project.at(Path(__file__).parents[2]).task("counting")
-    assert {name: recipe.kind for name, recipe in task.recipes.items()} == {"lstm": "lstm", "gru": "gru", "rnn": "rnn"}
+    assert {name: recipe.kind for name, recipe in task.recipes.items()} == {kind: kind for kind in KINDS}
     assert all(recipe.units == 10 for recipe in task.recipes.values())
