@@ -12,7 +12,7 @@ from neuronspec.errors import SpecError, TaskError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import Behaviour, contribution, measured, peak, share
-from neuronspec.language.signals import Shifted, char, depth, inside, one_of
+from neuronspec.language.signals import Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
 from neuronspec.networks.tasks import Recipe, Task, checkpoint
@@ -49,6 +49,8 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
     for part in claim.walk():
         if not _may_occur(part, task.vocabulary):
             yield f"{part}: not in the alphabet of {task.name}, {task.alphabet!r}"
+        if isinstance(part, event | symbol | label) and part.name not in (known := task.named_by_examples[part.word]):
+            yield f"{part}: no example of task {task.name} has this {part.word}{did_you_mean(part.name, known)}"
         if isinstance(part, measured) and part.name not in task.measures:
             yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
         elif isinstance(part, Behaviour) and part.network is not None:

@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from math import inf
 from os import PathLike
 from typing import Any
@@ -354,10 +355,22 @@ class Task:
             if len(values) != len(example.text):
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
         for name, value in example.symbols.items():
-            if not isinstance(value, str) or len(value) != 1:
-                raise TaskError(f"task {self.name}: symbol {name!r} is {value!r}: expected one symbol of the alphabet")
+            if not isinstance(value, str) or len(value) != 1 or value not in self.vocabulary:
+                raise TaskError(
+                    f"task {self.name}: symbol {name!r} is {value!r}: expected one of the alphabet, {self.alphabet!r}"
+                )
         if example.pair is not None:
             self.check(example.pair)
+
+    @cached_property
+    def named_by_examples(self) -> dict[str, frozenset[str]]:
+        """The names of events, symbols and labels that its examples have, by kind."""
+        examples = self.draw("discovery") + self.draw("verification")
+        return {
+            "event": frozenset(name for example in examples for name in example.events),
+            "symbol": frozenset(name for example in examples for name in example.symbols),
+            "label": frozenset(name for example in examples for name in example.labels),
+        }
 
     def measured_on(self, name: str) -> tuple[Example, ...]:
         """Return the examples of a measure of the task's own."""

@@ -11,7 +11,11 @@ from neuronspec.language.units import Picked
 from neuronspec.networks.tasks import Example, Recipe, Task
 
 TASK = Task(
-    alphabet="aXb", examples=(Example("aXb"),), competence=ns.exact_match() >= 0.99, recipes={}, name="counting"
+    alphabet="aXb",
+    examples=(Example("aXb", events={"delimiter": 1}, symbols={"letter": "a"}),),
+    competence=ns.exact_match() >= 0.99,
+    recipes={},
+    name="counting",
 )
 RECIPE = Recipe("lstm", units=10)
 DEEP = Recipe("lstm", units=10, layers=2)
@@ -42,6 +46,21 @@ def problem(claim, recipe=RECIPE):
 
 
 REFUSED = {
+    "an event that no example has": (
+        ns.probability("b", at=ns.event("delimter")) >= 0.9,
+        RECIPE,
+        "claims['it']: event('delimter'): no example of task counting has this event; did you mean 'delimiter'?",
+    ),
+    "a symbol that no example has": (
+        ns.emits(ns.symbol("answer"), at="X") >= 0.9,
+        RECIPE,
+        "claims['it']: symbol('answer'): no example of task counting has this symbol; known: letter",
+    ),
+    "a label that no example has": (
+        ns.auroc(ns.label("noun"), of=ns.cell[0]) >= 0.9,
+        RECIPE,
+        "claims['it']: label('noun'): no example of task counting has this label; none are known",
+    ),
     "a peak where no step is asked for": (
         ns.mean(of=ns.cell[0], where=ns.before(ns.peak(ns.cell[0]))) >= 0,
         RECIPE,

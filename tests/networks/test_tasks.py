@@ -46,6 +46,10 @@ WRONG_EXAMPLES = {
     "foreign symbol": (Example("abz"), "task good: 'abz' holds 'z', which is not in 'ab'"),
     "prompt too long": (Example("ab", prompt=3), "task good: prompt=3 lies outside 'ab'"),
     "event outside": (Example("ab", events={"x": 2}), "task good: event 'x' at step 2 lies outside 'ab'"),
+    "symbol outside the alphabet": (
+        Example("ab", symbols={"answer": "z"}),
+        "task good: symbol 'answer' is 'z': expected one of the alphabet, 'ab'",
+    ),
     "labels too few": (Example("ab", labels={"x": [1]}), "task good: label 'x' has 1 values for 'ab'"),
 }
 
