@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
 
@@ -166,7 +166,10 @@ def _(signal: words.steps_to, on: Sequences) -> np.ndarray:
 
 @values.register
 def _(signal: words.label, on: Sequences) -> np.ndarray:
-    return on.rows([_label(example.labels, signal.name) for example in on.examples])
+    known = {name for example in on.examples for name in example.labels}
+    if signal.name not in known:
+        raise Undecidable(f"no sequence here has a label {signal.name!r}{did_you_mean(signal.name, known)}")
+    return on.rows([example.labels.get(signal.name, ()) for example in on.examples])
 
 
 @values.register
@@ -180,9 +183,22 @@ def _(signal: words.after, on: Sequences) -> np.ndarray:
 
 
 def _compared(comparison: np.ufunc, moment: object, on: Sequences) -> np.ndarray:
-    """A sequence without the moment has no steps before or after it."""
+    """A sequence without the moment has no steps before or after it; in one that goes on it may be still to come."""
     at, steps = moments(moment, on), on.steps
-    return np.where(np.isfinite(steps), comparison(steps, at) & (at != NOWHERE), np.nan)
+    held = comparison(steps, at) & (at != NOWHERE)
+    if on.generated is not None and comparison is np.less:
+        held |= _to_come(moment, on)
+    return np.where(np.isfinite(steps), held, np.nan)
+
+
+def _to_come(moment: object, on: Sequences) -> Bool[np.ndarray, " batch"]:
+    """Whether a text that goes on may still reach a moment."""
+    if isinstance(moment, words.Shifted):
+        inner = moments(moment.moment, on)
+        return np.where(inner == NOWHERE, _to_come(moment.moment, on), inner + moment.steps >= on.lengths)
+    if isinstance(moment, words.event):
+        return np.array([example.events.get(moment.name, NOWHERE) for example in on.examples]) >= on.lengths
+    return moments(moment, on) == NOWHERE
 
 
 @values.register
@@ -233,12 +249,6 @@ def _(signal: words.Equals, on: Sequences) -> np.ndarray:
 def _threshold(comparison: np.ufunc, signal: words.Comparison, on: Sequences) -> np.ndarray:
     now = values(signal.signal, on)
     return np.where(np.isnan(now), np.nan, comparison(now, signal.value))
-
-
-def _label(labels: Mapping[str, Sequence[float]], name: str) -> Sequence[float]:
-    if name not in labels:
-        raise Undecidable(f"the task gives no label {name!r}{did_you_mean(name, labels)}")
-    return labels[name]
 
 
 # Moments.

@@ -232,6 +232,14 @@ STANDING = {
         ns.add(UNIT, 0.02, at=ns.before("X")),
         lambda step, text, value, memory: value[2:3].add_(0.02) if "X" not in text else None,
     ),
+    "add, before a step that is still to come": (
+        ns.add(UNIT, 0.02, at=ns.before(ns.first("X") + 2)),
+        lambda step, text, value, memory: value[2:3].add_(0.02) if "X" not in text[:-2] else None,
+    ),
+    "add, from a step on": (
+        ns.add(UNIT, 0.02, at=~ns.before(ns.start + 3)),
+        lambda step, text, value, memory: value[2:3].add_(0.02) if step >= 3 else None,
+    ),
     "keep_only": (ns.keep_only(OTHER, at="X"), at_x(lambda value, memory: value[:4].zero_())),
     "to_mean": (ns.to_mean(UNIT, at="X"), at_x(lambda value, memory: value[2:3].fill_(float(MEAN)))),
     "freeze": (ns.freeze(UNIT, at="X"), freeze),

@@ -142,5 +142,5 @@ def test_an_event_that_a_sequence_lacks_or_ran_past_is_nowhere():
 
 
 def test_an_unknown_label_is_named():
-    with pytest.raises(Undecidable, match=r"the task gives no label 'targt'; did you mean 'target'\?"):
+    with pytest.raises(Undecidable, match=r"no sequence here has a label 'targt'; did you mean 'target'\?"):
         values(ns.label("targt"), sequences("a"))
