@@ -134,7 +134,7 @@ def _(measure: words.saturation, view: View) -> Estimate:
     laid, kept = activations(measure, view)
     far = np.abs(laid)
     if measure.relative:
-        largest = np.where(kept[..., None], far, 0.0).max((1, 2), keepdims=True)
+        largest = np.where(np.isfinite(far), far, 0.0).max((1, 2), keepdims=True)
         far = np.divide(far, largest, out=np.full_like(far, np.nan), where=largest > 0)
     present = np.isfinite(far)
     extreme = present & ((far <= measure.low) | (far >= measure.high))

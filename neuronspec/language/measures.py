@@ -167,7 +167,7 @@ class spread(UnitMeasure):
 class saturation(UnitMeasure):
     """Share of values whose size is at most ``low`` or at least ``high``.
 
-    ``relative`` first divides each unit by its own largest size.
+    ``relative`` first divides each unit by its own largest size, whichever step it has it at.
     """
 
     low: float = number(default=0.1, kw_only=True)
