@@ -237,7 +237,10 @@ def table(run: Path, other: Path | None, across: bool) -> None:
 
     if across and other is not None:
         raise ProjectError("--across shows one run: leave out the other")
-    claims = ledger.read(run)["claims"]
+    document = ledger.read(run)
+    claims = document["claims"]
+    if not document.get("complete"):
+        click.echo(f"{run} was broken off: some claims are missing", err=True)
     told = tables.across(claims) if across else tables.per_spec(claims, ledger.read(other)["claims"] if other else ())
     click.echo(told, nl=False)
 

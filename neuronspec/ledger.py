@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,7 @@ from neuronspec.language.expression import to_json
 from neuronspec.runner import Result, cores
 
 SCHEMA = 1
-KEYS = set("id says network expression verdict expected value interval bound controls replicates".split())
-"""What is read of a claim."""
-
+VERDICTS = ("supported", "refuted", "unspecific", "undecided", "unlearnt", "not applicable", "error")
 PHASES = ("train", "trace", "pick", "intervene", "judge", "total")
 
 
@@ -47,18 +45,56 @@ def read(path: Path) -> dict[str, Any]:
         told = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProjectError(f"cannot read the run {path}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ProjectError(f"{path} is no run: it is not JSON; `neuronspec verify --json {path}` writes one") from None
     if not isinstance(told, dict) or not isinstance(told.get("claims"), list) or "schema" not in told:
         raise ProjectError(f"{path} is no run; `neuronspec verify --json {path}` writes one")
-    if told["schema"] != SCHEMA:
+    if told["schema"] is True or told["schema"] != SCHEMA:
         raise ProjectError(f"{path} has schema {told['schema']!r}, and this neuronspec reads {SCHEMA}")
-    for number, claim in enumerate(told["claims"]):
-        if not isinstance(claim, dict) or not claim.keys() >= KEYS:
-            raise ProjectError(f"{path}: claims[{number}] is no claim as a run has it")
     if not told["claims"]:
         raise ProjectError(f"{path} has no claims: the run was broken off before the first")
+    for number, claim in enumerate(told["claims"]):
+        for key, (fits, expected) in SHAPE.items():
+            value = claim.get(key) if isinstance(claim, dict) else None
+            if not fits(value):
+                raise ProjectError(f"{path}: claims[{number}]: {key}={value!r:.60}: expected {expected}")
     return told
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+
+
+def _is_bound(value: Any) -> bool:
+    ends = [value.get("low"), value.get("high")] if isinstance(value, dict) else []
+    return all(map(_is_number, ends)) and any(end is not None for end in ends)
+
+
+def _is_controls(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(c, dict) and _is_number(c.get("value")) for c in value.values())
+
+
+def _is_replicates(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(r, dict) and type(r.get("seed")) is int and _is_text(r.get("verdict")) for r in value
+    )
+
+
+SHAPE: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **{key: (_is_text, "a text") for key in ("id", "says", "network", "evidence_key")},
+    **{key: (lambda value: value in VERDICTS, "a verdict") for key in ("verdict", "expected")},
+    "expression": (lambda e: isinstance(e, dict) and isinstance(e.get("measure"), dict), "a claim"),
+    "value": (_is_number, "a number"),
+    "interval": (lambda ends: isinstance(ends, list) and len(ends) == 2 and all(map(_is_number, ends)), "two numbers"),
+    "bound": (_is_bound, "low or high, or both"),
+    "controls": (_is_controls, "values by name"),
+    "replicates": (_is_replicates, "seeds with verdicts"),
+}
+"""What a claim of a run has, as far as it is read again."""
 
 
 def environment() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from neuronspec.errors import ProjectError
+
 Claim = Mapping[str, Any]
 """A claim as a run has it, see ``ledger.claim_json``."""
 
@@ -18,9 +20,15 @@ def per_spec(claims: Sequence[Claim], other: Sequence[Claim] = ()) -> str:
     """Return a table for each spec, with bounds, values, intervals, controls and verdicts.
 
     Args:
-        other: claims of a second run, whose values and verdicts stand in the last column.
+        other: claims of a second run, whose values and verdicts stand in the last column, of those that are the same.
+
+    Raises:
+        ProjectError: none is.
     """
-    again = {claim["id"]: claim for claim in other}
+    asked = {_same(claim) for claim in claims}
+    again = {claim["id"]: claim for claim in other if _same(claim) in asked}
+    if other and not again:
+        raise ProjectError("the two runs have no claim in common")
     return "\n".join(_spec(spec, list(its), again) for spec, its in groupby(claims, _spec_of))
 
 
@@ -39,10 +47,16 @@ def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str
 
 
 def across(claims: Sequence[Claim]) -> str:
-    """Return one table of values: a row for each network, a column for each sentence that is said of more than one."""
+    """Return one table of values: a row for each network, a column for each sentence that is said of more than one.
+
+    Raises:
+        ProjectError: there is no such sentence.
+    """
     said = dict.fromkeys(map(_plain, claims))
     often = Counter(_numbered(_plain(claim))[0] for claim in claims)
     sentences = sorted((says for says in said if often[_numbered(says)[0]] > 1), key=_numbered_last)
+    if not sentences:
+        raise ProjectError("nothing is said of two networks in the same words: leave out --across")
     rows = []
     for _, its in groupby(claims, _spec_of):
         own = {_plain(claim): claim for claim in its}
@@ -57,9 +71,9 @@ def _plain(claim: Claim) -> str:
 
 
 def _numbered(sentence: str) -> tuple[str, int]:
-    """A sentence without the number it ends with, and the number; -1 where it ends with none."""
-    words, number = re.fullmatch(r"(.*?)(\d*)", sentence, re.DOTALL).groups()  # type: ignore[union-attr]
-    return words, int(number) if number else -1
+    """``("units: ", 2)`` of "units: 2"; the sentence and -1 where it does not end like that."""
+    found = re.fullmatch(r"(.*: )(\d{1,9})", sentence)
+    return (found[1], int(found[2])) if found else (sentence, -1)
 
 
 def _numbered_last(sentence: str) -> int:
@@ -69,6 +83,11 @@ def _numbered_last(sentence: str) -> int:
 
 def _spec_of(claim: Claim) -> str:
     return str(claim["id"].rpartition("::")[0])
+
+
+def _same(claim: Claim) -> tuple[str, str, str]:
+    """What two claims share that are the same, with the same bound."""
+    return claim["id"], claim["evidence_key"], _bound(claim)
 
 
 def _seeds(claims: Sequence[Claim]) -> str:
@@ -133,4 +152,8 @@ def _marked(claim: Claim | None) -> str:
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

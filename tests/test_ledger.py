@@ -64,7 +64,10 @@ NO_RUN = {
     "no claims in it": ('{"schema": 1}', "run.json is no run; `neuronspec verify --json"),
     "a later one": ('{"schema": 99, "claims": []}', "run.json has schema 99, and this neuronspec reads 1"),
     "broken off": ('{"schema": 1, "claims": []}', "has no claims: the run was broken off before the first"),
-    "half a claim": ('{"schema": 1, "claims": [{"id": "a"}]}', "run.json: claims[0] is no claim as a run has it"),
+    "half a claim": ('{"schema": 1, "claims": [{"id": "a"}]}', "run.json: claims[0]: says=None: expected a text"),
+    "no claim at all": ('{"schema": 1, "claims": [3]}', "run.json: claims[0]: id=None: expected a text"),
+    "a schema that is a word": ('{"schema": true, "claims": []}', "run.json has schema True"),
+    "too deep": ('{"schema": ' + "[" * 100_000, "run.json is no run: it is not JSON"),
     "not text": (b"\xff\xfe", "run.json is no run: it is not JSON"),
 }
 
@@ -87,3 +90,26 @@ def test_a_run_is_read_as_it_was_written(results, tmp_path):
     claims = [ledger.claim_json(result) for result in results]
     ledger.write(tmp_path / "run.json", claims)
     assert ledger.read(tmp_path / "run.json")["claims"] == json.loads(json.dumps(claims))
+
+
+SPOILT = {
+    "value": ("high", "value='high': expected a number"),
+    "interval": ([1], "interval=[1]: expected two numbers"),
+    "bound": ({"low": None, "high": None}, "bound={'low': None, 'high': None}: expected low or high, or both"),
+    "controls": ({"random units": 3}, "controls={'random units': 3}: expected values by name"),
+    "replicates": ([{"seed": "a"}], "replicates=[{'seed': 'a'}]: expected seeds with verdicts"),
+    "verdict": ("maybe", "verdict='maybe': expected a verdict"),
+    "expression": ({}, "expression={}: expected a claim"),
+    "network": (None, "network=None: expected a text"),
+}
+
+
+@pytest.mark.parametrize("key", SPOILT)
+def test_a_claim_that_was_spoilt_is_named(results, tmp_path, key):
+    value, message = SPOILT[key]
+    claims = [ledger.claim_json(result) for result in results]
+    claims[1][key] = value
+    ledger.write(tmp_path / "run.json", claims)
+    with pytest.raises(ProjectError) as error:
+        ledger.read(tmp_path / "run.json")
+    assert str(error.value).endswith(f"run.json: claims[1]: {message}")

@@ -3,11 +3,13 @@
 import pytest
 
 from neuronspec import tables
+from neuronspec.errors import ProjectError
 
 
 def claim(says, value, verdict="supported", network="toy/lstm", spec="toy", **other):
     told = {
         "id": f"specs/spec_toy.py::{spec}::{says}",
+        "evidence_key": says,
         "says": says,
         "network": network,
         "expression": {"word": "claim", "measure": {"word": "mean"}},
@@ -90,3 +92,22 @@ def test_across_sets_what_is_said_in_the_same_words_side_by_side():
 def test_seeds_are_named(seeds, said):
     replicates = [{"seed": seed, "verdict": "supported"} for seed in seeds]
     assert f"toy/lstm, {said}\n" in tables.per_spec([claim("it counts", 0.9, replicates=replicates)])
+
+
+def test_what_is_another_claim_is_not_set_beside():
+    ours, theirs = claim("it counts", 0.9), claim("it counts", 0.8, bound={"low": 0.7, "high": None})
+    with pytest.raises(ProjectError, match="the two runs have no claim in common"):
+        tables.per_spec([ours], [theirs])
+    assert (
+        tables.per_spec([ours, claim("it sings", 0.9)], [theirs, claim("it sings", 0.9)]).count("supported 3/3, 0.9")
+        == 1
+    )
+
+
+def test_nothing_to_set_side_by_side():
+    with pytest.raises(ProjectError, match="nothing is said of two networks in the same words: leave out --across"):
+        tables.across([claim("r is at least 0.5", 0.9), claim("r is at least 0.9", 0.9)])
+
+
+def test_a_sentence_of_several_lines_stays_in_its_row():
+    assert "| it counts and sings |" in tables.per_spec([claim("it counts\nand sings", 0.9)])
