@@ -348,10 +348,15 @@ class Task:
                 )
         if not isinstance(example.prompt, int) or not 0 < example.prompt <= len(example.text):
             raise TaskError(f"task {self.name}: prompt={example.prompt} lies outside {example.text!r}")
+        for kind in ("events", "symbols", "labels"):
+            if not isinstance(getattr(example, kind), Mapping):
+                raise TaskError(f"task {self.name}: {kind}={getattr(example, kind)!r}: expected values by name")
         for name, step in example.events.items():
             if not isinstance(step, int) or not 0 <= step < len(example.text):
                 raise TaskError(f"task {self.name}: event {name!r} at step {step} lies outside {example.text!r}")
         for name, values in example.labels.items():
+            if not isinstance(values, Sequence) or not all(isinstance(v, int | float) for v in values):
+                raise TaskError(f"task {self.name}: label {name!r} is {values!r:.60}: expected a number per step")
             if len(values) != len(example.text):
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
         for name, value in example.symbols.items():
@@ -359,8 +364,10 @@ class Task:
                 raise TaskError(
                     f"task {self.name}: symbol {name!r} is {value!r}: expected one of the alphabet, {self.alphabet!r}"
                 )
-        if example.pair is not None:
-            self.check(example.pair)
+        if isinstance(example.pair, Example):
+            self.check(replace(example.pair, pair=None))  # whose own pair plays no part
+        elif example.pair is not None:
+            raise TaskError(f"task {self.name}: pair={example.pair!r}: expected an Example")
 
     @cached_property
     def named_by_examples(self) -> dict[str, frozenset[str]]:

@@ -50,6 +50,14 @@ WRONG_EXAMPLES = {
         Example("ab", symbols={"answer": "z"}),
         "task good: symbol 'answer' is 'z': expected one of the alphabet, 'ab'",
     ),
+    "a list of events": (Example("ab", events=["e"]), "task good: events=['e']: expected values by name"),
+    "no labels": (Example("ab", labels={"x": None}), "task good: label 'x' is None: expected a number per step"),
+    "labels of words": (Example("ab", labels={"x": "no"}), "task good: label 'x' is 'no': expected a number per step"),
+    "a pair that is a text": (Example("ab", pair="ba"), "task good: pair='ba': expected an Example"),
+    "a pair with a foreign symbol": (
+        Example("ab", pair=Example("z")),
+        "task good: 'z' holds 'z', which is not in 'ab'",
+    ),
     "labels too few": (Example("ab", labels={"x": [1]}), "task good: label 'x' has 1 values for 'ab'"),
 }
 
@@ -144,3 +152,9 @@ def test_a_text_too_short_for_windows():
     with pytest.raises(TaskError) as error:
         windows("abc", 2)
     assert str(error.value) == "windows(length=2, prompt=1): a text of 3 symbols has no four such pieces"
+
+
+def test_a_pair_may_be_its_own_pair():
+    example = Example("ab")
+    object.__setattr__(example, "pair", example)
+    assert replace(GOOD, examples=(example,)).draw("corpus") == (example,)
