@@ -66,7 +66,7 @@ memory_lstm = Spec(
         "the same unit is low after a B: one unit with two sides, not one for each letter": side_effect(
             mean(of=memory, where=in_b) <= -0.25
         ),
-        "the hidden state shows the letter all through the x's, the first three of them included": (
+        "the hidden state shows the letter over the first three x's already": (
             mean(of=shown, where=early & began_with_a) - mean(of=shown, where=early & ~began_with_a) >= 0.8
         ),
         "two units from a string with the other letter bring the other letter": takes_over(2) >= 0.8,

@@ -25,6 +25,8 @@ def string(letters: str) -> Example:
     text = letters + "X" + letters
     labels = {f"rank_{order}": rank(letters, order) for order in ORDERS}
     labels |= {f"back_{order}": rank(letters[::-1], order) for order in ORDERS}
+    labels |= {f"lead_{order}": rank(letters[0], order) for order in ORDERS}
+    labels["begins_with_aa"] = letters.startswith("aa")
     for place, name in enumerate(("first", "second", "third")):
         labels |= {f"{name}_is_{letter}": letters[place] == letter for letter in LETTERS}
     return Example(
