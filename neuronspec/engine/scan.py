@@ -219,7 +219,7 @@ class Histograms:
 
     def add(self, pieces: Sequence[Float[np.ndarray, "_ unit"]], at: Int[np.ndarray, " row"]) -> None:
         """Count the values of some steps of the text, which come in pieces."""
-        rows = [(self.all, np.arange(len(at)))]
+        rows = []
         for t, told in enumerate(self.told):
             rows.append((self.fewer[t], np.flatnonzero(told.values[at] == self.fewer_hold[t])))
             rows.append((self.undefined[t], np.flatnonzero(told.undefined(at))))
@@ -227,9 +227,9 @@ class Histograms:
             units = slice(k, k + SIDE_BY_SIDE)
             bins = self.bins.of(np.concatenate([values[:, units] for values in pieces]), units)
             bins += np.arange(bins.shape[1]) * self.bins.width
+            _count(self.all[units], bins)
             for counts, which in filter(lambda row: len(row[1]), rows):
-                part = counts[units]
-                part += np.bincount(bins.take(which, 0).ravel(), minlength=part.size).reshape(part.shape)
+                _count(counts[units], bins.take(which, 0))
 
     def auroc(self, signal: int) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
         """Return the AUROC of each unit, and how far it may be from the exact one."""
@@ -239,6 +239,11 @@ class Histograms:
         p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
         below = q.cumsum(1) - q
         return (p * (below + q / 2)).sum(1), (p * q * ~self.bins.single).sum(1) / 2
+
+
+def _count(counts: Int[np.ndarray, "unit bin"], bins: Int[np.ndarray, "row unit"]) -> None:
+    """Add how often each bin, numbered through over the units, occurs."""
+    counts += np.bincount(bins.ravel(), minlength=counts.size).reshape(counts.shape)
 
 
 def scan(
