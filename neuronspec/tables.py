@@ -33,17 +33,21 @@ def per_spec(claims: Sequence[Claim], other: Sequence[Claim] = ()) -> str:
 
 
 def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str:
-    head = ["claim", "bound", "value", "random units", "untrained twin", "verdict"]
-    named = [_others(claim) for claim in claims]
-    head[5:5] = ["other controls"] * any(named)
-    head += [_seeds(other) for other in [list(again.values())] if other]
-    rows = []
-    for claim, others in zip(claims, named, strict=True):
-        row = [claim["says"], _bound(claim), _value(claim), _control(claim, "random units")]
-        row += [_control(claim, "untrained twin"), *[others] * any(named), _verdict(claim)]
-        row += [_short(again.get(claim["id"]))] * bool(again)
-        rows.append(row)
-    return f"**{spec}**, {claims[0]['network']}, {_seeds(claims)}\n\n{_markdown(head, rows)}"
+    columns = {
+        "claim": [str(claim["says"]) for claim in claims],
+        "bound": [_bound(claim) for claim in claims],
+        "value": [_value(claim) for claim in claims],
+        "random units": [_control(claim, "random units") for claim in claims],
+        "untrained twin": [_control(claim, "untrained twin") for claim in claims],
+        "other controls": [_others(claim) for claim in claims],
+        "verdict": [_verdict(claim) for claim in claims],
+    }
+    if not any(columns["other controls"]):
+        del columns["other controls"]
+    if again:
+        columns[_seeds(list(again.values()))] = [_short(again.get(claim["id"])) for claim in claims]
+    rows = list(zip(*columns.values(), strict=True))
+    return f"**{spec}**, {claims[0]['network']}, {_seeds(claims)}\n\n{_markdown(list(columns), rows)}"
 
 
 def across(claims: Sequence[Claim]) -> str:
