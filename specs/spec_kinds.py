@@ -123,7 +123,7 @@ memory_peephole = across("memory/peephole_lstm", says=HELD, beyond=(11, 60), uni
 memory_gru = across("memory/gru", says=HELD, beyond=(11, 60), unit=0.9, enough=4, too_few=1)
 memory_rnn = across("memory/rnn", says=HELD, beyond=(10, 60), unit=0.9, enough=5, too_few=2)
 
-SPREAD = "One unit foretells a letter; it takes more than three of twenty to have another one said."
+SPREAD = "One unit foretells a letter; it takes more than two of twenty to have another one said."
 copying_lstm = across("copying/lstm", says=SPREAD, beyond=(0, 0.1), unit=0.8, enough=8, too_few=3)
 copying_peephole = across("copying/peephole_lstm", says=SPREAD, beyond=(0, 0.1), unit=0.8, enough=8, too_few=2)
 copying_gru = across("copying/gru", says=SPREAD, beyond=(0, 0.1), unit=0.9, enough=8, too_few=4)

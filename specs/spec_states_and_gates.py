@@ -81,13 +81,15 @@ selective_counting = Spec(
 memorising = Spec(
     "memory/lstm",
     seeds=20,
-    says="The letter outlives its best unit's forget gate, not all of them.",
+    says="Open forget gates keep the letter; that of the best unit alone is seldom all there is.",
     source=SOURCE,
     claims={
         "forget gates of all units held shut over the x's lose the letter": (
             held(forget_gate, cell, 0.0, char("x")) <= -0.2
         ),
-        "that of the memory unit does": refuted(held(forget_gate, memory, 0.0, char("x")) <= -0.45),
+        "that of the memory unit alone, held shut, loses it to chance": refuted(
+            held(forget_gate, memory, 0.0, char("x")) <= -0.45
+        ),
         "its input gate held shut over the x's changes nothing (nor does another unit's)": side_effect(
             held(input_gate, memory, 0.0, char("x")) >= -0.1
         ),
