@@ -125,10 +125,24 @@ def _gru(x: Tensor, state: State, w: Weights, edit: SiteEdit) -> State:
     return v
 
 
+def _reset_before_gru(x: Tensor, state: State, w: Weights, edit: SiteEdit) -> State:
+    """The form of Cho et al. (2014): the reset gate acts on the hidden state, before the product."""
+    old, x = state["hidden"], x + _bias(w["bias_hh"])
+    units = old.shape[-1]
+    gates, candidate = x.split([2 * units, units], -1)
+    to_gates, to_candidate = w["weight_hh"].split([2 * units, units], -2)
+    r, z = _affine(gates, old, to_gates).chunk(2, -1)
+    v = {"reset_gate": edit("reset_gate", torch.sigmoid(r)), "update_gate": edit("update_gate", torch.sigmoid(z))}
+    v["candidate"] = edit("candidate", torch.tanh(_affine(candidate, v["reset_gate"] * old, to_candidate)))
+    v["hidden"] = edit("hidden", v["candidate"] + v["update_gate"] * (old - v["candidate"]))
+    return v
+
+
 STEPS: dict[str, Step] = {
-    "rnn": _rnn, "relu_rnn": _relu_rnn, "lstm": _lstm, "peephole_lstm": _peephole_lstm, "gru": _gru,
+    "rnn": _rnn, "relu_rnn": _relu_rnn, "lstm": _lstm, "peephole_lstm": _peephole_lstm,
+    "gru": _gru, "reset_before_gru": _reset_before_gru,
 }  # fmt: skip
-BLOCKS = {"rnn": 1, "relu_rnn": 1, "lstm": 4, "peephole_lstm": 4, "gru": 3}
+BLOCKS = {"rnn": 1, "relu_rnn": 1, "lstm": 4, "peephole_lstm": 4, "gru": 3, "reset_before_gru": 3}
 """How many rows of weights a unit has."""
 SITES = KINDS | {"relu_rnn": KINDS["rnn"]}
 

@@ -46,7 +46,7 @@ def _products(cell: GatedCell, inputs: Tensor) -> dict[str, Tensor]:
     """What the inputs and the biases add to each gate, ``[time batch unit]``."""
     w, rows = cell.weights, inputs.flatten(0, 1)
     bias = w["bias_ih"] + w["bias_hh"]
-    if cell.kind == "gru":  # its reset gate acts on the hidden bias of the candidate too
+    if cell.kind == "gru":  # torch's form: its reset gate acts on the hidden bias of the candidate too
         bias[-cell.units :] = w["bias_ih"][-cell.units :]
     parts = zip(GATES[cell.kind], bias.split(cell.units), w["weight_ih"].split(cell.units), strict=True)
     return {site: torch.addmm(b, rows, weight.T).unflatten(0, inputs.shape[:2]) for site, b, weight in parts}
@@ -106,9 +106,26 @@ def _gru(w: Weights, begin: Begin, time: int, state: State, edits: Edits) -> Sta
     return {"hidden": h}
 
 
-RUNS: dict[str, Callable[[Weights, Begin, int, State, Edits], State]] = {"lstm": _lstm, "gru": _gru}
+def _reset_before_gru(w: Weights, begin: Begin, time: int, state: State, edits: Edits) -> State:
+    to_r, to_z, to_n = (weight.T for weight in w["weight_hh"].chunk(3))
+    h = state["hidden"]
+    for t in range(time):
+        slots, edit = begin(t), edits(t)
+        r = _settled(edit, "reset_gate", slots["reset_gate"].addmm_(h, to_r).sigmoid_())
+        z = _settled(edit, "update_gate", slots["update_gate"].addmm_(h, to_z).sigmoid_())
+        n = _settled(edit, "candidate", _tanh_(slots["candidate"].addmm_(r * h, to_n)))
+        h = _settled(edit, "hidden", torch.sub(h, n, out=slots["hidden"]).mul_(z).add_(n))
+    return {"hidden": h}
+
+
+RUNS: dict[str, Callable[[Weights, Begin, int, State, Edits], State]] = {
+    "lstm": _lstm,
+    "gru": _gru,
+    "reset_before_gru": _reset_before_gru,
+}
 GATES = {
     "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
     "gru": ("reset_gate", "update_gate", "candidate"),
+    "reset_before_gru": ("reset_gate", "update_gate", "candidate"),
 }
 """The gates in the order in which the weights hold them."""

@@ -148,7 +148,7 @@ class Recurrent(nn.Module):
     """A stack of recurrent layers of one kind, with the weights of torch.nn under its names.
 
     Args:
-        kind: ``rnn`` (tanh), ``lstm``, ``gru`` (torch's form) or ``peephole_lstm``.
+        kind: ``rnn`` (tanh), ``lstm``, ``gru`` (torch's form), ``reset_before_gru`` or ``peephole_lstm``.
         inputs, units, layers: sizes.
         replicates: how many networks run as one; None is one network without that axis.
     """

@@ -23,6 +23,7 @@ KINDS = {
     "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
     "peephole_lstm": ("input_gate", "forget_gate", "candidate", "cell", "output_gate", "hidden"),
     "gru": ("reset_gate", "update_gate", "candidate", "hidden"),
+    "reset_before_gru": ("reset_gate", "update_gate", "candidate", "hidden"),
 }
 """The kinds of recurrent network, and the sites of each in the order in which a step computes them."""
 
@@ -122,7 +123,8 @@ class Recipe:
     """How a network is built and trained.
 
     Args:
-        kind: one of ``rnn lstm peephole_lstm gru``.
+        kind: one of ``rnn lstm peephole_lstm gru reset_before_gru``; ``gru`` is torch's form, in which the reset gate
+            acts on the product of the hidden state, and the last one that of Cho et al. (2014), where it acts before.
         units: units per layer.
         layers: recurrent layers.
         embedding: size of a learnt embedding; None feeds one-hot vectors.

@@ -65,6 +65,19 @@ def test_peephole_gates_see_the_cell():
     assert hidden[-1].item() == pytest.approx(h, abs=1e-6)
 
 
+def test_the_reset_gate_acts_before_the_product():
+    """As an RNN on what the reset gate leaves of the hidden state; torch's form gives something else."""
+    network, torchs = single("reset_before_gru"), single("gru")
+    inputs = torch.randn(6, 2, 3)
+    _, _, v = network(inputs, record=everywhere(network))
+    w = {name: weight[-5:] for name, weight in network.weights(0).items()}
+    old = torch.cat([torch.zeros(1, 2, 5), v[0, "hidden"][:-1]])
+    reads = inputs @ w["weight_ih"].T + w["bias_ih"] + w["bias_hh"]
+    expected = torch.tanh(reads + (v[0, "reset_gate"] * old) @ w["weight_hh"].T)
+    assert torch.allclose(v[0, "candidate"], expected, atol=1e-6)
+    assert (torchs(inputs)[0] - v[0, "hidden"]).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_trace_obeys_the_equations(kind):
     network = single(kind, layers=2).double()
@@ -78,7 +91,7 @@ def test_trace_obeys_the_equations(kind):
             cell = v[layer, "forget_gate"] * old + v[layer, "input_gate"] * v[layer, "candidate"]
             assert torch.allclose(v[layer, "cell"], cell, atol=1e-12)
             assert torch.allclose(v[layer, "hidden"], v[layer, "output_gate"] * v[layer, "cell"].tanh(), atol=1e-12)
-        if kind == "gru":
+        if kind.endswith("gru"):
             old = torch.cat([torch.zeros(1, 4, 5), v[layer, "hidden"][:-1]])
             z = v[layer, "update_gate"]
             assert torch.allclose(v[layer, "hidden"], (1 - z) * v[layer, "candidate"] + z * old, atol=1e-12)
@@ -189,7 +202,7 @@ def test_editing_the_output_of_a_fused_layer_gets_a_different_answer():
     assert (hooked[3:] - truth[3:]).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "reset_before_gru"])
 def test_in_place_steps_are_the_steps_of_the_equations(kind):
     network = single(kind, layers=2, units=9)
     inputs = torch.randn(11, 4, 3)
