@@ -198,7 +198,7 @@ class Wrapped:
         subject = self._subject(inputs, {*asked, *self._edited(under)}, lengths)
         run, used = self._run(subject, under, asked)
         values = {place: _to_the_end(torch.from_numpy(run.values[place]), run) for place in asked}
-        texts = [] if self.alphabet is None else [example.text for example in subject.verification]
+        texts = [] if self.alphabet is None else [str(example.text) for example in subject.verification]
         return Trace(values, _to_the_end(run.logits.cpu(), run), torch.from_numpy(run.sequences.lengths), texts, used)
 
     def logits(self, inputs: Any, *, under: Intervention | None = None, lengths: Any = None) -> Tensor:
@@ -237,13 +237,13 @@ class Wrapped:
         network = replace(self.network, seed=seed)
         subject = Subject(network, examples, examples, self._edited(under), temperature=temperature, length=length)
         if under is None:
-            return subject.own_texts
+            return list(map(str, subject.own_texts))
         refuse_foresight(under, under)
         lane = self._lane(under, subject)
         runs, used = subject.edited_runs(under, [lane])
         if not used.any():
             raise NetworkError(f"{under} could be made in no text")
-        return [run.prompt + run.came for run in runs[0]]
+        return [f"{run.prompt}{run.came}" for run in runs[0]]
 
     def measure(self, measure: Measure, texts: Any, *, prompt: int = 1) -> float:
         """Return a measure of the language on some texts, without controls or interval; NaN where it is undefined.

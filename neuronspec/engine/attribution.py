@@ -248,13 +248,15 @@ def _paired(subject: Subject, at: Moment, here: _Moment) -> Float[np.ndarray, "b
 def _contrast(values: Float[np.ndarray, "batch unit"], target: Probability) -> Float[np.ndarray, "batch unit"]:
     """For each sequence, the mean over those of other classes; see ``attribute``."""
     there = np.isfinite(values).all(1)
-    asked = np.array(target.asked)
-    classes = sorted(set(asked[there]) - {""})
-    if len(classes) > 1:
-        means = {c: values[there & (asked != c) & (asked != "")].mean(0, dtype=float) for c in classes}
-        return np.stack([means.get(c, np.full(values.shape[1], np.nan)) for c in target.asked])
+    known = {tokens: number for number, tokens in enumerate(sorted(set(target.asked) - {()}))}
+    asked = np.array([known.get(tokens, NOWHERE) for tokens in target.asked])
+    if len(classes := np.unique(asked[there & (asked != NOWHERE)])) > 1:
+        means = np.full((len(known) + 1, values.shape[1]), np.nan)  # the last: of a sequence that asks for none
+        for number in classes:
+            means[number] = values[there & (asked != number) & (asked != NOWHERE)].mean(0, dtype=float)
+        return means[asked]
     due = there & (target.last != NOWHERE)
-    other = due & np.array([d not in a for d, a in zip(target.due, target.asked, strict=True)])
+    other = due & np.array([not set(d) & set(a) for d, a in zip(target.due, target.asked, strict=True)])
     if not other.any() or (other == due).all():
         where = "in none" if other.any() else "wherever it is asked for"
         raise Undecidable(f"baseline='contrast': {target.outcome.what} is due {where}, and there is no other class")

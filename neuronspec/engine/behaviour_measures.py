@@ -20,7 +20,7 @@ from neuronspec.errors import Undecidable, did_you_mean
 from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.signals import char, one_of, symbol
-from neuronspec.networks.tasks import Example, Generated
+from neuronspec.networks.tasks import Example, Generated, joined
 from neuronspec.networks.training import IGNORED, encode
 
 # Of what the network generates: one value per sequence.
@@ -45,7 +45,7 @@ def _(measure: words.length | words.count, run: Generated, example: Example) -> 
     if isinstance(measure.what, char | symbol):
         wanted = tokens(measure.what, example)
         return sum(run.came.count(token) for token in wanted) if wanted else math.nan
-    text = Sequences([Example(run.prompt + run.came)])
+    text = Sequences([Example(joined(run.prompt, run.came))])
     return float(holds(measure.what, text)[len(run.prompt) :].sum())
 
 
@@ -67,13 +67,13 @@ _AT = "at"
 """The event that stands for the moment a measure asks for."""
 
 
-def tokens(what: Expression, example: Example) -> str:
+def tokens(what: Expression, example: Example) -> tuple[str, ...]:
     """Return the tokens that a character, ``one_of`` or a symbol stands for; none where a sequence lacks the symbol."""
     if isinstance(what, char):
-        return what.symbol
+        return (what.symbol,)
     if isinstance(what, one_of):
-        return what.symbols
-    return example.symbols.get(what.name, "")  # type: ignore[attr-defined]
+        return tuple(what.symbols)
+    return tuple(v for name, v in example.symbols.items() if name == what.name)  # type: ignore[attr-defined]
 
 
 def check_symbols(measure: Expression, examples: Sequence[Example]) -> None:

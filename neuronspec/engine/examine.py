@@ -29,7 +29,7 @@ from neuronspec.language.measures import measured, median_over_seeds, overlap, p
 from neuronspec.language.signals import Shuffled
 from neuronspec.language.units import All, Best, Site, Units
 from neuronspec.networks.supply import Weights
-from neuronspec.networks.tasks import Example, Generated, Recipe
+from neuronspec.networks.tasks import Example, Generated, Recipe, Text
 from neuronspec.networks.training import one_thread, untrained
 
 
@@ -47,7 +47,7 @@ class Request:
 
     name: str
     recipe: Recipe | None
-    vocabulary: str
+    vocabulary: Text
     discovery: Sequence[Example]
     verification: Sequence[Example]
     census: bool

@@ -22,6 +22,7 @@ from neuronspec.engine.signals import NOWHERE, Sequences, moments
 from neuronspec.engine.tracing import Network
 from neuronspec.language import measures as words
 from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.tasks import Text
 from neuronspec.networks.training import IGNORED, encode
 
 IN_CACHE, IN_MEMORY = 2**18, 2**25
@@ -37,8 +38,8 @@ class Probability:
 
     outcome: words.probability
     last: Int[np.ndarray, " batch"]
-    asked: Sequence[str]
-    due: Sequence[str]
+    asked: Sequence[tuple[str, ...]]
+    due: Sequence[Text]
     counted: Bool[Tensor, "batch symbol"]
 
     def __call__(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, singledispatch
+from functools import cache, cached_property, singledispatch
+from itertools import accumulate, count
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from neuronspec.errors import Undecidable, did_you_mean
 from neuronspec.language import signals as words
-from neuronspec.networks.tasks import Example
+from neuronspec.networks.tasks import Example, Text
 
 NOWHERE = -1
 """The step of a moment that a sequence does not have."""
@@ -26,7 +28,7 @@ class Sequences:
     """Some examples side by side; arrays about them are ``[time batch]``, NaN past a sequence's end.
 
     Args:
-        generated: where a network goes on with them itself, the code points of the text so far, ``PAST`` beyond it.
+        generated: where a network goes on with them itself, the codes of the text so far, ``PAST`` beyond it.
     """
 
     examples: Sequence[Example]
@@ -34,12 +36,12 @@ class Sequences:
 
     @cached_property
     def codes(self) -> Int[np.ndarray, "time batch"]:
-        """The symbols as code points, ``PAST`` past a sequence's end."""
+        """The symbols as numbers, ``PAST`` past a sequence's end."""
         if self.generated is not None:
             return self.generated
         codes = np.full((max(len(e.text) for e in self.examples), len(self.examples)), PAST)
         for column, example in enumerate(self.examples):
-            codes[: len(example.text), column] = code_points(example.text)
+            codes[: len(example.text), column] = codes_of(example.text)
         return codes
 
     @cached_property
@@ -67,9 +69,19 @@ class Sequences:
         return values
 
 
-def code_points(text: str) -> Int[np.ndarray, " time"]:
-    """Return a text as numbers."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(int)
+def codes_of(text: Text) -> Int[np.ndarray, " time"]:
+    """Return the symbols of a text as numbers: characters as code points, words beyond these."""
+    if isinstance(text, str):
+        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(int)
+    return np.fromiter(map(_code, text), dtype=int, count=len(text))
+
+
+@cache
+def _code(symbol: str) -> int:
+    return ord(symbol) if len(symbol) == 1 else sys.maxunicode + 1 + next(_words)
+
+
+_words = count()
 
 
 @singledispatch
@@ -90,12 +102,11 @@ def _(signal: words.char, on: Sequences) -> np.ndarray:
 
 @values.register
 def _(signal: words.one_of, on: Sequences) -> np.ndarray:
-    return on.within(np.isin(on.codes, code_points(signal.symbols)))
+    return on.within(np.isin(on.codes, codes_of(signal.symbols)))
 
 
 def _is(symbol: str, on: Sequences) -> np.ndarray:
-    """Where the sequences have a symbol; nowhere where it is more than one."""
-    return on.codes == ord(symbol) if len(symbol) == 1 else np.zeros(on.codes.shape, dtype=bool)
+    return on.codes == _code(symbol)
 
 
 @values.register
@@ -103,11 +114,16 @@ def _(signal: words.regex, on: Sequences) -> np.ndarray:
     return on.rows([_matched(signal.pattern, example.text) for example in on.examples])
 
 
-def _matched(pattern: str, text: str) -> list[bool]:
-    held = [False] * len(text)
-    for match in re.finditer(pattern, text):
+def _matched(pattern: str, text: Text) -> list[bool]:
+    """Where a pattern matches; of words, set apart by blanks, all that a match touches."""
+    joined = text if isinstance(text, str) else " ".join(text)
+    held = [False] * len(joined)
+    for match in re.finditer(pattern, joined):
         held[match.start() : match.end()] = [True] * len(match.group())
-    return held
+    if isinstance(text, str):
+        return held
+    starts = [0, *accumulate(len(word) + 1 for word in text)]
+    return [any(held[start : start + len(word)]) for start, word in zip(starts, text, strict=False)]
 
 
 @values.register

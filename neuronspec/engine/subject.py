@@ -15,7 +15,7 @@ from jaxtyping import Bool
 
 from neuronspec.engine.patching import Clean, Compiled, Sources, compile_edits
 from neuronspec.engine.picks import Lane, Scores, Sizes, UnitSet
-from neuronspec.engine.signals import Sequences, code_points
+from neuronspec.engine.signals import Sequences, codes_of
 from neuronspec.engine.tracing import (
     Choice,
     Network,
@@ -35,7 +35,7 @@ from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
 from neuronspec.networks.cells import Place, State
 from neuronspec.networks.models import tokens_of
-from neuronspec.networks.tasks import Example, Generated
+from neuronspec.networks.tasks import Example, Generated, Text
 
 SPARE = 10
 """A completion may run to twice what is due, and so many symbols more, before it is cut."""
@@ -127,7 +127,7 @@ class Subject:
         return self._own_words
 
     @cached_property
-    def own_texts(self) -> list[str]:
+    def own_texts(self) -> list[Text]:
         """What the network makes of the verification prompts, prompt included."""
         if self.whole:
             return self.whole.own_texts[: len(self.verification)]
@@ -239,7 +239,7 @@ class Subject:
         be made stands the clean run.
         """
         with self.clock.phase("intervene"):
-            compiled = self._compiled(under, lanes, self.own_words, code_points(self.network.vocabulary))
+            compiled = self._compiled(under, lanes, self.own_words, codes_of(self.network.vocabulary))
             if compiled.start is None:
                 return [self.runs() for _ in lanes], compiled.used
             rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
@@ -284,7 +284,7 @@ def limits(examples: Sequence[Example], ends: bool) -> list[int]:
     return [e.prompt + longest for e in examples]
 
 
-def _said(example: Example, text: str) -> Example:
+def _said(example: Example, text: Text) -> Example:
     """An example as the network put it; the task's labels and events hold as far as it agrees, and not beyond."""
     agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
     labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}

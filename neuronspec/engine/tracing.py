@@ -18,7 +18,7 @@ from neuronspec.networks import parity
 from neuronspec.networks.cells import Edit, Place, State
 from neuronspec.networks.models import LanguageModel, Model
 from neuronspec.networks.supply import Weights
-from neuronspec.networks.tasks import Example, Generated, Recipe
+from neuronspec.networks.tasks import Example, Generated, Recipe, Text
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Network:
 
     name: str
     seed: int
-    vocabulary: str
+    vocabulary: Text
     model: Model
     ends: bool = True
 
@@ -66,7 +66,7 @@ class Network:
         return [layer.start(batch) for layer in self.model.layers]
 
 
-def trained(name: str, seed: int, recipe: Recipe, vocabulary: str, ends: bool, weights: Weights) -> Network:
+def trained(name: str, seed: int, recipe: Recipe, vocabulary: Text, ends: bool, weights: Weights) -> Network:
     """Return the network of a recipe that has these weights."""
     model = LanguageModel(recipe, len(vocabulary))
     model.load_state_dict(dict(load_file(weights) if isinstance(weights, Path) else weights))
@@ -248,13 +248,14 @@ def room(tokens: Int[Tensor, "time row"], time: int) -> Int[Tensor, "longer row"
     return torch.cat([tokens, tokens.new_zeros(max(0, time - len(tokens)), tokens.shape[1])])
 
 
-def texts(tokens: Int[Tensor, "time row"], length: Int[Tensor, " row"], vocabulary: str) -> list[str]:
+def texts(tokens: Int[Tensor, "time row"], length: Int[Tensor, " row"], vocabulary: Text) -> list[Text]:
     """Return tokens as texts."""
     rows = zip(tokens.T.tolist(), length.tolist(), strict=True)
-    return ["".join(vocabulary[token] for token in row[:n]) for row, n in rows]
+    joined = "".join if isinstance(vocabulary, str) else tuple
+    return [joined(vocabulary[token] for token in row[:n]) for row, n in rows]
 
 
-def generated(example: Example, text: str) -> Generated:
+def generated(example: Example, text: Text) -> Generated:
     """Put a completion beside the one that was due."""
     return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :])
 

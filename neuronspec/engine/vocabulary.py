@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from neuronspec.errors import SpecError, TaskError, did_you_mean
+from neuronspec.errors import SpecError, TaskError, did_you_mean, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import Behaviour, contribution, measured, peak, share
 from neuronspec.language.signals import Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
-from neuronspec.networks.tasks import Recipe, Task, checkpoint
+from neuronspec.networks.tasks import Recipe, Task, Text, checkpoint
 
 Sizes = Mapping[tuple[int, str], int]
 
@@ -48,7 +48,10 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
     yield from misplaced(claim)
     for part in claim.walk():
         if not _may_occur(part, task.vocabulary):
-            yield f"{part}: not in the alphabet of {task.name}, {task.alphabet!r}"
+            near = nearest(part.symbol, task.vocabulary) if task.of_words and isinstance(part, char) else ""
+            words = f"the {len(task.alphabet)} words of {task.name}"
+            told = words if task.of_words else f"the alphabet of {task.name}, {task.alphabet!r}"
+            yield f"{part}: not in {told}{near}"
         if isinstance(part, event | symbol | label) and part.name not in (known := task.named_by_examples[part.word]):
             yield f"{part}: no example of task {task.name} has this {part.word}{did_you_mean(part.name, known)}"
         if isinstance(part, measured) and part.name not in task.measures:
@@ -75,7 +78,7 @@ def _unshifted(moment: Any) -> Any:
     return _unshifted(moment.moment) if isinstance(moment, Shifted) else moment
 
 
-def _may_occur(part: Expression, vocabulary: str) -> bool:
+def _may_occur(part: Expression, vocabulary: Text) -> bool:
     """Whether the symbols that a signal looks for are in the vocabulary: all its marks, or any of ``one_of``."""
     if isinstance(part, one_of):
         return any(symbol in vocabulary for symbol in part.symbols)

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from neuronspec.errors import NeuronspecError, TaskError
-from neuronspec.networks.tasks import Task, checkpoint
+from neuronspec.networks.tasks import Task, Text, checkpoint
 from neuronspec.networks.weights import put_weights, read_weights
 from neuronspec.networks.wrap import Adapted, adapt
 
 
-def vocabulary_of(recipe: checkpoint, task: Task, name: str) -> str:
+def vocabulary_of(recipe: checkpoint, task: Task, name: str) -> Text:
     """Return the symbols of a checkpoint in the order of its tokens.
 
     Raises:

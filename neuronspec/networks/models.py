@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from neuronspec.networks.cells import Edit, Place, State
 from neuronspec.networks.recurrent import Layer, Recurrent
-from neuronspec.networks.tasks import Recipe
+from neuronspec.networks.tasks import Recipe, Text
 
 
 @runtime_checkable
@@ -92,7 +92,7 @@ class LanguageModel(nn.Module):
         return self.read_out(hidden), after, recorded
 
 
-def tokens_of(texts: Sequence[str], vocabulary: str) -> Int[Tensor, "time batch"]:
+def tokens_of(texts: Sequence[Text], vocabulary: Text) -> Int[Tensor, "time batch"]:
     """Return texts as tokens, 0 past the end of each."""
     token = {symbol: index for index, symbol in enumerate(vocabulary)}
     longest = max(len(text) for text in texts)

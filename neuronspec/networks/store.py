@@ -25,7 +25,7 @@ from torch import Tensor
 from neuronspec.errors import StoreError
 from neuronspec.files import write_atomically
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.tasks import Example, Recipe, Task, Text
 from neuronspec.networks.training import TRAINING, Trained, block_of, train_block
 
 CARD_SCHEMA = 1
@@ -38,7 +38,7 @@ class Shelf:
     folder: Path
     name: str
     recipe: Recipe
-    vocabulary: str
+    vocabulary: Text
     corpus_hash: str
     ends: bool = True
 

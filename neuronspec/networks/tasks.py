@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import inf
 from os import PathLike
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 from neuronspec.errors import TaskError, did_you_mean
 from neuronspec.language.claims import Claim
@@ -27,8 +27,21 @@ KINDS = {
 }
 """The kinds of recurrent network, and the sites of each in the order in which a step computes them."""
 
+Text: TypeAlias = str | tuple[str, ...]
+"""A sequence of symbols: the characters of a string, or words."""
+
 OPTIMISERS = ("adam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "constant")
+
+
+def is_text(what: object) -> TypeGuard[Text]:
+    """Return whether something is a string of characters or a tuple of words."""
+    return isinstance(what, str) or (isinstance(what, tuple) and all(isinstance(word, str) for word in what))
+
+
+def joined(text: Text, more: Text) -> Text:
+    """Return a text and what follows it as one."""
+    return text + more if isinstance(text, str) and isinstance(more, str) else (*text, *more)
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,7 @@ class Example:
     """One sequence, and what the task names in it.
 
     Args:
-        text: the sequence, without the end symbol.
+        text: the sequence, without the end symbol: a string of characters, or a tuple of words.
         prompt: how many of its first symbols are given when the network is to complete it.
         events: steps by name.
         symbols: values of the whole sequence by name.
@@ -44,7 +57,7 @@ class Example:
         pair: the sequence whose values an interchange writes into this one.
     """
 
-    text: str
+    text: Text
     prompt: int = 1
     events: Mapping[str, int] = field(default_factory=dict)
     symbols: Mapping[str, str] = field(default_factory=dict)
@@ -71,13 +84,13 @@ class windows:
         TaskError: the text is too short.
     """
 
-    text: str = field(repr=False)
+    text: Text = field(repr=False)
     length: int
     prompt: int = 1
 
     def __post_init__(self) -> None:
         numbers = all(isinstance(n, int) and not isinstance(n, bool) for n in (self.length, self.prompt))
-        if not isinstance(self.text, str) or not numbers:
+        if not is_text(self.text) or not numbers:
             raise TaskError(
                 f"windows(length={self.length!r}, prompt={self.prompt!r}): expected a text and whole numbers"
             )
@@ -100,9 +113,9 @@ class windows:
 class Generated:
     """What a network made of an example's prompt: the completion that was due, and the one that came."""
 
-    prompt: str
-    due: str
-    came: str
+    prompt: Text
+    due: Text
+    came: Text
 
     @property
     def exact(self) -> bool:
@@ -239,7 +252,7 @@ class Task:
     """Generates sequences, and names what is in them.
 
     Args:
-        alphabet: the symbols of its sequences.
+        alphabet: the symbols of its sequences: a string of characters, or words.
         recipes: recipes and checkpoints by name.
         examples: all sequences there are, for a task small enough (a *census*): the network trains on them, and
             units are picked and judged on them.
@@ -254,7 +267,7 @@ class Task:
         measures: measures of the task's own, by name.
     """
 
-    alphabet: str
+    alphabet: str | Sequence[str]
     recipes: Mapping[str, Recipe | checkpoint]
     competence: Claim
     examples: Sequence[Example] | None = None
@@ -269,12 +282,14 @@ class Task:
     def __post_init__(self) -> None:
         if self.examples is not None:
             object.__setattr__(self, "examples", tuple(self.examples))  # a generator could be read but once
+        if isinstance(self.alphabet, Sequence) and not isinstance(self.alphabet, str):
+            object.__setattr__(self, "alphabet", tuple(self.alphabet))
         self._check_parts()
         if (self.examples is None) == (self.sample is None):
             raise TaskError("Task: give either examples= (a census) or sample= (a function that draws one)")
         if self.examples is not None and not self.examples:
             raise TaskError("Task(examples=[]): expected at least one example")
-        if self.end is not None and (len(self.end) != 1 or self.end in self.alphabet):
+        if self.end is not None and (self.end in self.alphabet or (len(self.end) != 1 and not self.of_words)):
             raise TaskError(f"Task(end={self.end!r}): expected one symbol that is not in alphabet={self.alphabet!r}")
         if len(set(self.alphabet)) < len(self.alphabet) or not self.alphabet:
             raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
@@ -282,7 +297,11 @@ class Task:
             raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
 
     def _check_parts(self) -> None:
-        for name, kind in (("alphabet", str), ("recipes", Mapping), ("measures", Mapping)):
+        if not is_text(self.alphabet):
+            raise TaskError(f"Task(alphabet={self.alphabet!r}): expected a string of characters, or words")
+        if self.of_words and not all(self.alphabet):
+            raise TaskError("Task(alphabet=...): one of the words is empty")
+        for name, kind in (("recipes", Mapping), ("measures", Mapping)):
             if not isinstance(getattr(self, name), kind):
                 raise TaskError(f"Task({name}={getattr(self, name)!r}): expected a {kind.__name__}")
         if not isinstance(self.end, str | None):
@@ -300,9 +319,25 @@ class Task:
                 raise TaskError(f"Task(measures={{{name!r}: {measure!r}}}): expected a TaskMeasure with examples")
 
     @property
-    def vocabulary(self) -> str:
+    def of_words(self) -> bool:
+        """Whether its symbols are words, not characters."""
+        return not isinstance(self.alphabet, str)
+
+    @property
+    def vocabulary(self) -> Text:
         """All symbols, the end symbol last; a token is an index into it."""
-        return self.alphabet + (self.end or "")
+        if isinstance(self.alphabet, str):
+            return self.alphabet + (self.end or "")
+        return (*self.alphabet, *([] if self.end is None else [self.end]))
+
+    @property
+    def told(self) -> str:
+        """The alphabet as errors tell it."""
+        return f"its {len(self.alphabet)} words" if self.of_words else repr(self.alphabet)
+
+    @cached_property
+    def _symbols(self) -> frozenset[str]:
+        return frozenset(self.vocabulary)
 
     @property
     def ends(self) -> bool:
@@ -339,14 +374,17 @@ class Task:
 
     def check(self, example: Example) -> None:
         """Raise TaskError for an example that does not fit the task."""
-        if not isinstance(example, Example) or not isinstance(example.text, str):
-            raise TaskError(f"task {self.name}: {example!r} is not an Example with a string for its text")
+        if not isinstance(example, Example):
+            raise TaskError(f"task {self.name}: {example!r:.60} is not an Example")
+        if not isinstance(example.text, tuple if self.of_words else str) or not is_text(example.text):
+            wanted = "a tuple of words" if self.of_words else "a string"
+            raise TaskError(f"task {self.name}: {example.text!r:.60}: expected {wanted}, as the alphabet has it")
         if not example.text:
             raise TaskError(f"task {self.name}: an example has an empty text")
         for symbol in example.text:
-            if symbol not in self.alphabet:
+            if symbol not in self._symbols or symbol == self.end:
                 raise TaskError(
-                    f"task {self.name}: {example.text!r} holds {symbol!r}, which is not in {self.alphabet!r}"
+                    f"task {self.name}: {example.text!r:.200} holds {symbol!r}, which is not in {self.told}"
                 )
         if not isinstance(example.prompt, int) or not 0 < example.prompt <= len(example.text):
             raise TaskError(f"task {self.name}: prompt={example.prompt} lies outside {example.text!r}")
@@ -362,9 +400,9 @@ class Task:
             if len(values) != len(example.text):
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
         for name, value in example.symbols.items():
-            if not isinstance(value, str) or len(value) != 1 or value not in self.vocabulary:
+            if not isinstance(value, str) or value not in self._symbols:
                 raise TaskError(
-                    f"task {self.name}: symbol {name!r} is {value!r}: expected one of the alphabet, {self.alphabet!r}"
+                    f"task {self.name}: symbol {name!r} is {value!r}: expected one of the alphabet, {self.told}"
                 )
         if isinstance(example.pair, Example):
             self.check(replace(example.pair, pair=None))  # whose own pair plays no part

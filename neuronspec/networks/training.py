@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neuronspec.networks.models import LanguageModel, stack, tokens_of, unstack
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.tasks import Example, Recipe, Text
 
 TRAINING = 1
 """Goes up with every change of this file that changes the weights which come out."""
@@ -62,7 +62,7 @@ def one_thread() -> Iterator[None]:
 
 
 def encode(
-    examples: Sequence[Example], vocabulary: str, ends: bool = True
+    examples: Sequence[Example], vocabulary: Text, ends: bool = True
 ) -> tuple[Int[Tensor, "time batch"], Int[Tensor, "time batch"]]:
     """Return the tokens that are read and those that are to be predicted.
 
@@ -83,7 +83,7 @@ def encode(
 def train_block(
     recipe: Recipe,
     corpus: Sequence[Example],
-    vocabulary: str,
+    vocabulary: Text,
     seeds: Sequence[int],
     progress: Callable[[int], None] = lambda step: None,
     ends: bool = True,

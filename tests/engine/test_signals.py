@@ -144,3 +144,26 @@ def test_an_event_that_a_sequence_lacks_or_ran_past_is_nowhere():
 def test_an_unknown_label_is_named():
     with pytest.raises(Undecidable, match=r"no sequence here has a label 'targt'; did you mean 'target'\?"):
         values(ns.label("targt"), sequences("a"))
+
+
+def test_words_are_symbols_as_characters_are():
+    spelt = {"a": "one", "X": "two", "b": "Xs"}
+    letters, as_words = (
+        sequences("aXab", "bXX"),
+        Sequences([Example(tuple(spelt[s] for s in text)) for text in ("aXab", "bXX")]),
+    )
+    for of in (
+        ns.char,
+        ns.count_of,
+        lambda s: ns.after(ns.first(s)),
+        lambda s: ns.inside("a" if len(s) == 1 else "one", s),
+    ):
+        for symbol, word in spelt.items():
+            assert np.array_equal(values(of(symbol), letters), values(of(word), as_words), equal_nan=True)
+
+
+def test_a_pattern_over_words_holds_at_all_that_it_touches():
+    on = Sequences([Example(("it", "was", "a", "wasp")), Example(("a",))])
+    assert values(ns.regex("was"), on)[:, 0].tolist() == [0, 1, 0, 1]
+    assert values(ns.regex("was a"), on)[:, 0].tolist() == [0, 1, 1, 0]
+    assert values(ns.regex("^a$"), on)[0].tolist() == [0, 1]

@@ -27,7 +27,11 @@ WRONG_TASKS = {
         "Task(end='a'): expected one symbol that is not in alphabet='ab'",
     ),
     "a symbol twice": ({"alphabet": "aba"}, "Task(alphabet='aba'): expected symbols, each once"),
-    "an alphabet of parts": ({"alphabet": ["a", "b"]}, "Task(alphabet=['a', 'b']): expected a str"),
+    "an alphabet of parts": (
+        {"alphabet": ["a", 5]},
+        "Task(alphabet=('a', 5)): expected a string of characters, or words",
+    ),
+    "an empty word": ({"alphabet": ["a", ""]}, "Task(alphabet=...): one of the words is empty"),
     "no size": ({"size": 0}, "Task(size=0): expected a whole number above 0"),
     "a recipe by name": ({"recipes": {"r": "rnn"}}, "Task(recipes={'r': 'rnn'}): expected a Recipe or a checkpoint"),
     "a bare function": (
@@ -41,7 +45,7 @@ WRONG_TASKS = {
 }
 
 WRONG_EXAMPLES = {
-    "not an example": ("ab", "task good: 'ab' is not an Example with a string for its text"),
+    "not an example": ("ab", "task good: 'ab' is not an Example"),
     "empty": (Example(""), "task good: an example has an empty text"),
     "foreign symbol": (Example("abz"), "task good: 'abz' holds 'z', which is not in 'ab'"),
     "prompt too long": (Example("ab", prompt=3), "task good: prompt=3 lies outside 'ab'"),
@@ -59,6 +63,16 @@ WRONG_EXAMPLES = {
         "task good: 'z' holds 'z', which is not in 'ab'",
     ),
     "labels too few": (Example("ab", labels={"x": [1]}), "task good: label 'x' has 1 values for 'ab'"),
+}
+
+WRONG_WORDS = {
+    "letters": (Example("once"), "task words: 'once': expected a tuple of words, as the alphabet has it"),
+    "a list": (Example(["once"]), "task words: ['once']: expected a tuple of words, as the alphabet has it"),
+    "an unknown word": (Example(("upn",)), "task words: ('upn',) holds 'upn', which is not in its 2 words"),
+    "an unknown symbol": (
+        Example(("once",), symbols={"asked": "o"}),
+        "task words: symbol 'asked' is 'o': expected one of the alphabet, its 2 words",
+    ),
 }
 
 WRONG_RECIPES = {
@@ -89,6 +103,14 @@ def test_wrong_examples(case):
     example, message = WRONG_EXAMPLES[case]
     with pytest.raises(TaskError) as error:
         replace(GOOD, examples=(example,)).draw("corpus")
+    assert text_of(error) == message
+
+
+@pytest.mark.parametrize("case", WRONG_WORDS)
+def test_wrong_words(case):
+    example, message = WRONG_WORDS[case]
+    with pytest.raises(TaskError) as error:
+        replace(GOOD, name="words", alphabet=["once", "upon"], end="<end>", examples=(example,)).draw("corpus")
     assert text_of(error) == message
 
 
