@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 NETWORKS = """
-    cells in_place recurrent models training store supply weights untouched by_hand parts wrap parity checkpoints
+    cells in_place backward recurrent models training store supply weights untouched by_hand parts wrap parity
+    checkpoints
 """.split()
 CHECKED = ["engine", "show", *(f"networks.{module}" for module in NETWORKS)]
 if "--benchmark-only" not in sys.argv:  # what is timed is what users run

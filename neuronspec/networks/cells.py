@@ -153,10 +153,12 @@ class GatedCell:
 
     Args:
         weights: ``weight_ih weight_hh bias_ih bias_hh``, and ``peephole`` or ``weight_hr`` (an LSTM's projection).
+        fast_gradients: whether gradients may be taken as ``backward.py`` does.
     """
 
     kind: str
     weights: Weights
+    fast_gradients: bool = False
 
     @property
     def single(self) -> bool:

@@ -64,9 +64,12 @@ def _settled(edit: SiteEdit, site: str, slot: Tensor) -> Tensor:
     return slot if value is slot else slot.copy_(value)
 
 
-def _tanh_(x: Tensor) -> Tensor:
+def tanh_(x: Tensor) -> Tensor:
     """Take tanh in place, by way of torch's sigmoid, which takes a fifth of the time of its tanh."""
-    return x.mul_(2).sigmoid_().mul_(2).sub_(1)
+    return torch.add(_MINUS_ONE, x.add_(x).sigmoid_(), alpha=2, out=x)
+
+
+_MINUS_ONE = torch.tensor(-1.0)  # made once: a number of Python's is made a tensor at every call
 
 
 Begin = Callable[[int], Mapping[str, Tensor]]
@@ -80,13 +83,13 @@ def _lstm(w: Weights, begin: Begin, time: int, state: State, edits: Edits) -> St
         slots, edit = begin(t), edits(t)
         i = _settled(edit, "input_gate", slots["input_gate"].addmm_(h, to_i).sigmoid_())
         f = _settled(edit, "forget_gate", slots["forget_gate"].addmm_(h, to_f).sigmoid_())
-        g = _settled(edit, "candidate", _tanh_(slots["candidate"].addmm_(h, to_g)))
+        g = _settled(edit, "candidate", tanh_(slots["candidate"].addmm_(h, to_g)))
         o = _settled(edit, "output_gate", slots["output_gate"].addmm_(h, to_o).sigmoid_())
         c = _settled(edit, "cell", torch.mul(f, c, out=slots["cell"]).addcmul_(i, g))
         if project is None:
-            _tanh_(slots["hidden"].copy_(c)).mul_(o)
+            tanh_(slots["hidden"].copy_(c)).mul_(o)
         else:
-            torch.mm(_tanh_(c.clone()).mul_(o), project, out=slots["hidden"])
+            torch.mm(tanh_(c.clone()).mul_(o), project, out=slots["hidden"])
         h = _settled(edit, "hidden", slots["hidden"])
     return {"hidden": h, "cell": c}
 
@@ -101,7 +104,7 @@ def _gru(w: Weights, begin: Begin, time: int, state: State, edits: Edits) -> Sta
         r = _settled(edit, "reset_gate", slots["reset_gate"].addmm_(h, to_r).sigmoid_())
         z = _settled(edit, "update_gate", slots["update_gate"].addmm_(h, to_z).sigmoid_())
         torch.addmm(bias, h, to_n, out=product)
-        n = _settled(edit, "candidate", _tanh_(slots["candidate"].addcmul_(r, product)))
+        n = _settled(edit, "candidate", tanh_(slots["candidate"].addcmul_(r, product)))
         h = _settled(edit, "hidden", torch.sub(h, n, out=slots["hidden"]).mul_(z).add_(n))
     return {"hidden": h}
 
@@ -113,7 +116,7 @@ def _reset_before_gru(w: Weights, begin: Begin, time: int, state: State, edits: 
         slots, edit = begin(t), edits(t)
         r = _settled(edit, "reset_gate", slots["reset_gate"].addmm_(h, to_r).sigmoid_())
         z = _settled(edit, "update_gate", slots["update_gate"].addmm_(h, to_z).sigmoid_())
-        n = _settled(edit, "candidate", _tanh_(slots["candidate"].addmm_(r * h, to_n)))
+        n = _settled(edit, "candidate", tanh_(slots["candidate"].addmm_(r * h, to_n)))
         h = _settled(edit, "hidden", torch.sub(h, n, out=slots["hidden"]).mul_(z).add_(n))
     return {"hidden": h}
 

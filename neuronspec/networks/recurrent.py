@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks import in_place
+from neuronspec.networks import backward, in_place
 from neuronspec.networks.cells import BLOCKS, Cell, Edit, Edits, GatedCell, Place, SiteEdit, State, Weights, leave
 from neuronspec.networks.tasks import KINDS
 
@@ -26,20 +26,24 @@ def unroll(
     """Run a cell over time, and return the values of the wanted sites and the state after the last step.
 
     Args:
-        alive: ``[time batch]``, the rows that take each step; the state of the others stays as it is. All where None.
+        alive: ``[time (replicate) batch]``, the rows that take each step; the state of the others stays as it is, and
+            what their sites hold means nothing. All where None.
     """
     if alive is None and in_place.can_run(cell):
         return in_place.unroll(cell, inputs, state, edits, wanted)  # type: ignore[arg-type]
     tapes: dict[str, list[Tensor]] = {site: [] for site in wanted}
-    inputs = cell.project(inputs) if isinstance(cell, GatedCell) else inputs
     lanes = state["hidden"].shape[-2] // inputs.shape[-2]
+    if lanes == 1 and backward.can_run(cell, len(inputs), edits, wanted):
+        hidden, state = backward.unroll(cell, inputs, state, alive)  # type: ignore[arg-type]
+        return {"hidden": hidden}, state
+    inputs = cell.project(inputs) if isinstance(cell, GatedCell) else inputs
     for t, x in enumerate((inputs.repeat(1, lanes, 1) if lanes > 1 else inputs).unbind(0)):
         values = cell.step(x, state, edits(t))
         for site, tape in tapes.items():
             tape.append(values[site])
         after = {name: values[name] for name in state}
         if alive is not None:
-            after = {name: torch.where(alive[t].unsqueeze(1), after[name], state[name]) for name in state}
+            after = {name: torch.where(alive[t].unsqueeze(-1), after[name], state[name]) for name in state}
         state = after
     return {site: torch.stack(tape) for site, tape in tapes.items()}, state
 
@@ -151,11 +155,20 @@ class Recurrent(nn.Module):
         kind: ``rnn`` (tanh), ``lstm``, ``gru`` (torch's form), ``reset_before_gru`` or ``peephole_lstm``.
         inputs, units, layers: sizes.
         replicates: how many networks run as one; None is one network without that axis.
+        fast_gradients: whether to train by ``backward.py``: faster, with other last digits.
     """
 
-    def __init__(self, kind: str, inputs: int, units: int, layers: int = 1, replicates: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        inputs: int,
+        units: int,
+        layers: int = 1,
+        replicates: int | None = None,
+        fast_gradients: bool = False,
+    ) -> None:
         super().__init__()
-        self.kind, self.units = kind, units
+        self.kind, self.units, self.fast_gradients = kind, units, fast_gradients
         for layer in range(layers):
             for name, shape in self._shapes(inputs if layer == 0 else units).items():
                 lead = () if replicates is None else (replicates,)
@@ -170,7 +183,8 @@ class Recurrent(nn.Module):
 
     @property
     def layers(self) -> list[Layer]:
-        return [Layer(GatedCell(self.kind, self.weights(layer))) for layer in range(self.depth)]
+        weights = map(self.weights, range(self.depth))
+        return [Layer(GatedCell(self.kind, w, self.fast_gradients)) for w in weights]
 
     @property
     def sites(self) -> tuple[str, ...]:

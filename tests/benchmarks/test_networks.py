@@ -59,3 +59,16 @@ def test_tracing(benchmark, kind, how):
     run = (lambda: fused(inputs)) if how.startswith("fused") else (lambda: ours(inputs, record=everywhere))
     with one_thread():
         benchmark.pedantic(run, rounds=7, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "reset_before_gru"])
+@pytest.mark.parametrize(("units", "replicates"), [(64, None), (128, None), (64, 3)])
+@pytest.mark.parametrize("how", ["autograd", "by hand"])
+def test_gradients_of_a_layer(benchmark, kind, units, replicates, how):
+    """Forwards and back through 22 steps of 128 rows."""
+    benchmark.group = f"gradients: {kind} {units} x {replicates or 1}"
+    network = Recurrent(kind, 64, units, replicates=replicates, fast_gradients=how == "by hand")
+    network.initialise(torch.Generator().manual_seed(0))
+    inputs = torch.randn(22, *([] if replicates is None else [replicates]), 128, 64)
+    with one_thread():
+        benchmark.pedantic(lambda: network(inputs)[0].sum().backward(), rounds=20, warmup_rounds=2)
