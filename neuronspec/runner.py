@@ -233,6 +233,7 @@ def _examined(
         ends=task.ends,
         temperature=task.temperature,
         competence=task.competence,
+        own_words=task.own_words,
         mutate=mutate,
     )
     requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]

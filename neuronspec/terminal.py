@@ -141,14 +141,23 @@ def _seed(outcome: Outcome) -> str:
         parts.append(f"[{number(low)}, {number(high)}]")
     parts += [f"{name} {number(control.value)}" for name, control in outcome.controls.items()]
     for name, units in outcome.units.items():
-        parts.append(" ".join(f"{'-' if u['sign'] < 0 else ''}{u['site']}[{u['index']}]" for u in units))
+        parts.append(_told_units(units))
         parts += _how_alone(outcome.rankings.get(name), len(units))
     return "  ".join([*parts, outcome.reason]).rstrip()
 
 
+def _told_units(units: Sequence[Mapping[str, Any]]) -> str:
+    """The units by name; where there is a set for each value of a symbol, how many there are."""
+    values = {tuple(unit["of"].items()) for unit in units if "of" in unit}
+    if not values:
+        return " ".join(f"{'-' if u['sign'] < 0 else ''}{u['site']}[{u['index']}]" for u in units)
+    names = ", ".join(dict(next(iter(values))))
+    return f"{units[0]['site']}: {len(units) / len(values):.3g} units for each of {len(values)} values of {names}"
+
+
 def _how_alone(ranking: Mapping[str, Any] | None, picked: int) -> list[str]:
     """How the score of the last unit picked compares with the next and with the median one."""
-    if ranking is None or not 0 < picked < len(ranking["best"]):
+    if ranking is None or "best" not in ranking or not 0 < picked < len(ranking["best"]):
         return []
     last, following = (number(ranking["best"][n]["score"]) for n in (picked - 1, picked))
     return [f"(score {last}, next {following}, median of {ranking['units']} {number(ranking['median'])})"]

@@ -29,7 +29,7 @@ def test_examples_fit_their_task(name):
     task = PROJECT.task(name)
     for example in drawn(name):
         task.check(example)
-        assert example.text[example.prompt - 1] in "XY"  # all up to the delimiter is given
+        assert example.text[example.prompt - 1] in ("X", "Y", "<go>")  # all up to the delimiter is given
     for measure in task.measures:
         assert task.measured_on(measure)
 
@@ -52,6 +52,23 @@ def test_selective_counting_sprinkles_x_everywhere():
     assert {text.count("X") for text in counted} == set(range(11))
     assert any(text[0] == "X" for text in counted)
     assert any(text[-1] == "X" for text in counted)
+
+
+def test_positioning_asks_for_a_word_where_it_stands():
+    task = PROJECT.task("positioning")
+    rng = random.Random(0)
+    for example in [*drawn("positioning"), *(task.probe(rng) for _ in range(200))]:
+        *line, token, at = example.source
+        assert example.text[example.events["target_step"]] == token == example.symbols["target_token"]
+        assert int(at) == example.events["target_step"]
+        assert all(3 <= len(words) <= 13 for words in (line, example.text[1:]))
+    probes = [task.probe(rng) for _ in range(2000)]
+    assert {probe.events["target_step"] for probe in probes} == set(range(2, 9))
+    assert {probe.symbols["target_token"] for probe in probes} == {f"w{n}" for n in range(10)}
+    for probe in probes:
+        assert probe.pair.events == probe.events
+        assert probe.pair.source[:-2] == probe.source[:-2]
+        assert probe.pair.symbols["target_token"] == probe.symbols["other_token"] != probe.symbols["target_token"]
 
 
 def test_memory_ends_with_the_letter_it_began_with():

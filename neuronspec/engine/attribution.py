@@ -18,6 +18,7 @@ from neuronspec.engine.onward import Onward, Probability, Target, target
 from neuronspec.engine.patching import Clean
 from neuronspec.engine.signals import NOWHERE, holds, moments
 from neuronspec.engine.subject import Subject
+from neuronspec.engine.tracing import Network
 from neuronspec.errors import NetworkError, SpecError, Undecidable, did_you_mean
 from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
@@ -87,8 +88,9 @@ def attribute(
         outcome: ``probability(token, at=)``, or ``cross_entropy()``, summed over what is due from the moment on.
         place: layer and site.
         baseline: ``zero``; ``mean``, over the sequences at their moments; ``pair``, the paired sequence's values at
-            its moment; or ``contrast``, the mean over the sequences of which the outcome asks another token, or,
-            where it asks the same of all, over those in which another token is due.
+            its moment; ``past``, the mean over the steps of the sequence itself before the moment; or ``contrast``,
+            the mean over the sequences of which the outcome asks another token, or, where it asks the same of all,
+            over those in which another token is due.
         nodes: see ``integrated_gradients``.
 
     Raises:
@@ -180,7 +182,7 @@ def _attributed(
     network = subject.network
     _common((here.step != NOWHERE, f"{at} is in none"))
     start = _baseline(baseline, subject, at, here, targets[0])
-    used = [_used(at, here, t, start, network.causal) for t in targets]
+    used = [_used(at, here, t, start, network) for t in targets]
     sequences = np.flatnonzero(np.any(used, axis=0))
     onward = Onward.of(network, here.run, here.place, here.step, targets, sequences)
     values = torch.from_numpy(here.values[sequences]).to(network.device)
@@ -196,14 +198,15 @@ def _of_target(outcome: Expression, found: Integral, number: int, used: np.ndarr
     return Attribution(outcome, scores[rows], used, gained[rows], found.nodes.cpu().numpy()[rows])
 
 
-def _used(at: Moment, here: _Moment, t: Target, baseline: np.ndarray, causal: bool) -> Bool[np.ndarray, " batch"]:
+def _used(at: Moment, here: _Moment, t: Target, baseline: np.ndarray, network: Network) -> Bool[np.ndarray, " batch"]:
     asked_for = np.any(holds(t.outcome.among, here.run.sequences), axis=0)
     return _common(
         (here.step != NOWHERE, f"{at} is in none"),
+        (here.step >= network.bridge, f"{at} is the bridged state in all"),
         (asked_for, f"{t.outcome.among} occurs in none with {at}"),
         (t.last != NOWHERE, f"{t.outcome} is about none with {at}"),
-        (t.last >= here.step if causal else t.last != NOWHERE, f"{t.outcome} is decided before {at}"),
-        (np.isfinite(baseline).all(1), f"none has a pair with {at}"),
+        (t.last >= here.step if network.causal else t.last != NOWHERE, f"{t.outcome} is decided before {at}"),
+        (np.isfinite(baseline).all(1), f"none has a baseline for {at}"),
     )
 
 
@@ -230,6 +233,8 @@ def _baseline(
         return np.broadcast_to(np.nanmean(values, 0, dtype=float), values.shape)
     if name == "contrast" and isinstance(target, Probability):
         return _contrast(values, target)
+    if name == "past":
+        return _past(here, subject.network.bridge)
     return _paired(subject, at, here)
 
 
@@ -243,6 +248,15 @@ def _paired(subject: Subject, at: Moment, here: _Moment) -> Float[np.ndarray, "b
     except Undecidable as error:
         raise Undecidable(f"baseline='pair': in the pairs {error}") from None
     return np.where(exist[:, None], there.values, np.nan)
+
+
+def _past(here: _Moment, bridge: int) -> Float[np.ndarray, "batch unit"]:
+    """The mean over the steps before the moment, NaN where there is none; a bridged state is the encoder's."""
+    steps = np.arange(here.run.sequences.time)[:, None]
+    before = ((steps >= bridge) & (steps < here.step))[..., None]
+    with np.errstate(invalid="ignore"):
+        mean: np.ndarray = np.where(before, here.run.values[here.place], 0).sum(0, dtype=float) / before.sum(0)
+    return mean
 
 
 def _contrast(values: Float[np.ndarray, "batch unit"], target: Probability) -> Float[np.ndarray, "batch unit"]:

@@ -8,20 +8,21 @@ from dataclasses import replace
 from functools import singledispatch
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from neuronspec.engine.patching import Clean
-from neuronspec.engine.signals import Sequences, holds, moments
+from neuronspec.engine.signals import NOWHERE, Sequences, holds, moments
 from neuronspec.engine.statistics import Estimate, per_sequence, ratio
+from neuronspec.engine.subject import Subject
 from neuronspec.engine.view import View, estimate
 from neuronspec.errors import Undecidable, did_you_mean
 from neuronspec.language import measures as words
+from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import char, one_of, symbol
+from neuronspec.language.signals import Shifted, char, one_of, symbol
 from neuronspec.networks.tasks import Example, Generated, joined
-from neuronspec.networks.training import IGNORED, encode
+from neuronspec.networks.training import IGNORED
 
 # Of what the network generates: one value per sequence.
 
@@ -63,6 +64,14 @@ def _(measure: words.emits, run: Generated, example: Example) -> float:
     return step < len(run.came) and run.came[step] in wanted
 
 
+def _asked_for(moment: object, examples: Sequence[Example]) -> list[int]:
+    """The step of a moment; what a network generates may go on beyond the end of what is due."""
+    if isinstance(moment, Shifted):
+        inner = _asked_for(moment.moment, examples)
+        return [NOWHERE if step == NOWHERE else max(NOWHERE, step + moment.steps) for step in inner]
+    return moments(moment, Sequences(examples)).tolist()
+
+
 _AT = "at"
 """The event that stands for the moment a measure asks for."""
 
@@ -82,6 +91,27 @@ def check_symbols(measure: Expression, examples: Sequence[Example]) -> None:
     for part in measure.parts():
         if isinstance(part, symbol) and part.name not in known:
             raise Undecidable(f"the task gives no symbol {part.name!r}{did_you_mean(part.name, known)}")
+
+
+def own_words(subject: Subject, examples: Sequence[Example], wanted: Sequence[Claim]) -> list[Example | None]:
+    """Return examples as a network puts them itself; None for one whose run does not meet what is wanted of it.
+
+    Events and symbols are about what was asked for, and stay; labels are about what was due, and do not.
+    """
+    runs = replace(subject, verification=tuple(examples), whole=None, _clean={}, _own_words=None).runs()
+    found: list[Example | None] = []
+    for run, example in zip(runs, examples, strict=True):
+        met = all(claim.met_by(_of_one(claim.measure, run, example)) for claim in wanted)
+        text = joined(run.prompt, run.came)
+        events = {name: step for name, step in example.events.items() if step < len(text)}
+        found.append(replace(example, text=text, events=events, labels={}) if met else None)
+    return found
+
+
+def _of_one(measure: Expression, run: Generated, example: Example) -> float:
+    if isinstance(measure, words.emits):
+        example = replace(example, events={_AT: _asked_for(measure.at, [example])[0]})
+    return float(of_run(measure, run, example))
 
 
 @estimate.register(words.exact_match)
@@ -109,7 +139,7 @@ def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "la
     examples = view.subject.verification
     check_symbols(measure, examples)
     if isinstance(measure, words.emits):
-        at = moments(measure.at, Sequences(examples)).tolist()
+        at = _asked_for(measure.at, examples)
         examples = [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
     if measure.under is None:
         runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
@@ -141,11 +171,8 @@ def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Clean], Bo
 @estimate.register(words.perplexity)
 def _(measure: words.Behaviour, view: View) -> Estimate:
     runs, among = _readings(measure, view)
-    network = view.subject.network
-    _, due = encode(view.sequences.examples, network.vocabulary, network.ends)
-    given = torch.tensor([example.prompt for example in view.sequences.examples])
-    due[torch.arange(len(due)).unsqueeze(1) + 1 < given] = IGNORED  # what is given is not expected
-    counted = np.where(among, (due != IGNORED).sum(0).numpy(), 0.0)
+    due = view.subject.network.due(view.sequences.examples)
+    counted = np.where(among, (due != IGNORED).sum(0).cpu().numpy(), 0.0)
     losses = np.stack([_losses(run.logits, due) for run in runs])
     parts = np.stack([np.where(among, losses, 0.0), np.broadcast_to(counted, losses.shape)], -1)
     return Estimate(parts, ratio if isinstance(measure, words.cross_entropy) else _perplexity)
@@ -153,9 +180,7 @@ def _(measure: words.Behaviour, view: View) -> Estimate:
 
 def _losses(logits: Tensor, due: Tensor) -> Float[np.ndarray, " batch"]:
     """The negative log probability of what was due, summed over each sequence."""
-    each = nn.functional.cross_entropy(
-        logits.flatten(0, 1), due.to(logits.device).flatten(), ignore_index=IGNORED, reduction="none"
-    )
+    each = nn.functional.cross_entropy(logits.flatten(0, 1), due.flatten(), ignore_index=IGNORED, reduction="none")
     return each.view(due.shape).double().sum(0).cpu().numpy()
 
 
@@ -168,12 +193,13 @@ def _(measure: words.probability, view: View) -> Estimate:
     runs, among = _readings(measure, view)
     examples, network = view.sequences.examples, view.subject.network
     check_symbols(measure, examples)
-    step = moments(measure.at, view.sequences) - 1  # a symbol is expected one step before it is read
+    step = moments(measure.at, view.sequences) - 1 + network.bridge  # it is expected one token before it is read
     asked = np.zeros((len(examples), len(network.vocabulary)))
     for row, example in zip(asked, examples, strict=True):
         row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
     batch = np.arange(len(examples))
     expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
-    if not (among & (step >= 0)).any():
+    expects = among & (step >= network.bridge)
+    if not expects.any():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
-    return per_sequence((np.stack(expected) * asked).sum(-1), among & (step >= 0) & asked.any(1))
+    return per_sequence((np.stack(expected) * asked).sum(-1), expects & asked.any(1))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from neuronspec.engine import detectors, fits, unit_measures  # noqa: F401 (they register)
 from neuronspec.engine.behaviour_measures import among_those, of_runs
-from neuronspec.engine.picks import Lane, Nth, units
+from neuronspec.engine.picks import Lane, Nth, UnitSet, units
 from neuronspec.engine.statistics import Estimate, per_sequence, worst
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.view import View, estimate
@@ -28,6 +28,7 @@ def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarra
     """Return a measure of every unit of a site, on the discovery split."""
     with subject.clock.phase("pick"):
         whole = units(site, {}, subject.sizes)
+        assert isinstance(whole, UnitSet), "a site is one set"
         singles: list[Lane] = [{_SCORED: replace(whole, indices=(i,), signs=(1,))} for i in whole.indices]
         view = View(subject, singles, "discovery", resampled=False)
         return estimate(replace(measure, of=_SCORED), view).values
@@ -42,7 +43,7 @@ def of_claim(claim: Claim, view: View) -> Estimate:
     named = list(dict.fromkeys(part for part in claim.measure.walk() if isinstance(part, each)))
     if not named:
         return estimate(claim.measure, view)
-    counts = np.array([len(chosen.indices) for chosen in view.sets(named[0].units)])
+    counts = np.array([max(chosen.sizes) for chosen in view.sets(named[0].units)])
     if not counts.any():
         raise Undecidable(f"{named[0]}: there is no unit")
     singly = [estimate(rewritten(claim.measure, partial(_nth, number=n)), view) for n in range(counts.max())]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neuronspec.engine.behaviour_measures import own_words
 from neuronspec.engine.evaluate import View, estimate, of_claim
 from neuronspec.engine.mutants import Mutant, bases_beyond_size, mutants_of
 from neuronspec.engine.picks import DRAWS, Lane, bases, independent_lanes, places, random_lanes, units
@@ -54,6 +55,7 @@ class Request:
     ends: bool
     temperature: float
     competence: Claim
+    own_words: Sequence[Claim] = ()
     seed: int = 0
     weights: Weights = field(default_factory=dict)
     given: Given | None = None
@@ -98,7 +100,10 @@ class _Examination:
         self.request = request
         self.clock = Clock()
         self.competence = np.nan
-        self.subject = self._subject(request.given.network if request.given else self._trained())
+        network = request.given.network if request.given else self._trained()
+        self.prompts = self._subject(network, request.discovery, request.verification)
+        self.said = [self._own_words(split) for split in (request.discovery, request.verification)]
+        self.subject = self._subject(network, *self.said)
 
     def _trained(self) -> Network:
         request = self.request
@@ -110,22 +115,31 @@ class _Examination:
         """The same network before training, where that can be had."""
         request = self.request
         if request.recipe is None:
-            return self._subject(request.given.twin) if request.given and request.given.twin else None
+            return self._subject(request.given.twin, *self.said) if request.given and request.given.twin else None
         model = untrained(request.recipe, len(request.vocabulary), request.seed).requires_grad_(False)
-        return self._subject(replace(self.subject.network, model=model))
+        return self._subject(replace(self.subject.network, model=model), *self.said)
 
-    def _subject(self, network: Network) -> Subject:
-        request = self.request
-        asked = places(request.claims, network.sizes)
-        return Subject(network, request.discovery, request.verification, asked, self.clock, request.temperature)
+    def _subject(self, network: Network, discovery: Sequence[Example], verification: Sequence[Example]) -> Subject:
+        asked = places(self.request.claims, network.sizes)
+        return Subject(network, discovery, verification, asked, self.clock, self.request.temperature)
+
+    def _own_words(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples as the network puts them itself, where the task wants that, and its run is as it wants."""
+        if not self.request.own_words:
+            return examples
+        with self.clock.phase("trace"):
+            pairs = [e.pair or e for e in examples]
+            said, others = (own_words(self.prompts, split, self.request.own_words) for split in (examples, pairs))
+        both = [(e, pair) for e, pair in zip(said, others, strict=True) if e is not None]
+        return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
 
     def run(self) -> Examined:
         trouble, parity = "", {}
         with self.clock.phase("trace"):
             try:
-                self.subject.clean("verification")
+                self.prompts.clean("verification")
                 parity = check_parity(self.subject.network)
-                self.competence = float(estimate(self.request.competence.measure, View(self.subject, [{}])).values[0])
+                self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}
@@ -179,7 +193,9 @@ class _Examination:
     def _judged(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
         """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out."""
         of_network = of_one_network(claim)
-        sizes = looks(len(self.request.verification), self.request.census)
+        if not self.subject.verification or not self.subject.discovery:
+            raise Undecidable(f"no run of {len(self.request.verification)} prompts meets what the task asks of them")
+        sizes = looks(len(self.subject.verification), self.request.census)
         if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
             sizes = sizes[-1:]
         level = 1 - (1 - LEVEL) / len(sizes)
@@ -222,7 +238,7 @@ class _Look:
         own = found(measure, subject)
         values_of = bases_beyond_size(measure)
         for base in values_of:
-            if not own[base].indices:
+            if not all(own[base].sizes):
                 raise Undecidable(f"{base} finds no unit")
         draw = independent_lanes if isinstance(measure, overlap) else random_lanes
         stand_ins = draw(own, subject.sizes, self._rng(claim)) if values_of else []
@@ -287,7 +303,7 @@ class _Look:
             return Control(note="no twin: its build gives the trained weights")
         try:
             lane = found(claim.measure, self.twin)
-            if any(not lane[base].indices for base in bases_beyond_size(claim.measure)):
+            if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
                 return Control(note="finds no such unit")
             theirs = self._as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
             return compare(ours, theirs, self.request.census, self.level)

@@ -23,7 +23,7 @@ from neuronspec.engine.tracing import Network
 from neuronspec.language import measures as words
 from neuronspec.networks.cells import Edit, Place, State
 from neuronspec.networks.tasks import Text
-from neuronspec.networks.training import IGNORED, encode
+from neuronspec.networks.training import IGNORED
 
 IN_CACHE, IN_MEMORY = 2**18, 2**25
 """So many numbers at most are computed at each step, and by all steps together, of what runs as one batch."""
@@ -86,19 +86,17 @@ def _(outcome: words.probability, on: Sequences, network: Network) -> Target:
     step = moments(outcome.at, on)
     due = [example.text[s : s + 1] for example, s in zip(on.examples, step.tolist(), strict=True)]
     exists = (step > 0) & counted.any(1).cpu().numpy()
-    last = np.where(exists, step - 1, NOWHERE)  # a symbol is expected one step before it is read
+    last = np.where(exists, step - 1 + network.bridge, NOWHERE)  # a symbol is expected one token before it is read
     return Probability(outcome, last, asked, due, counted)
 
 
 @target.register(words.cross_entropy)
 @target.register(words.perplexity)
 def _(outcome: words.Behaviour, on: Sequences, network: Network) -> Target:
-    _, due = encode(on.examples, network.vocabulary, network.ends)
-    given = torch.tensor([example.prompt for example in on.examples])
-    steps = torch.arange(len(due)).unsqueeze(1)
-    due[steps + 1 < given] = IGNORED  # what is given is not expected
-    last = torch.where(due != IGNORED, steps, NOWHERE).amax(0).numpy()
-    return CrossEntropy(words.cross_entropy(among=outcome.among), last, due.to(network.device))
+    due = network.due(on.examples)
+    steps = torch.arange(len(due), device=due.device).unsqueeze(1)
+    last = torch.where(due != IGNORED, steps, NOWHERE).amax(0).cpu().numpy()
+    return CrossEntropy(words.cross_entropy(among=outcome.among), last, due)
 
 
 # The run from the step on.
@@ -150,7 +148,6 @@ class Onward:
         """Return what goes on from a step of each sequence of a run."""
         start = step if network.causal else np.zeros_like(step)
         last = np.max([t.last for t in targets], axis=0) if network.causal else run.sequences.time - 1
-        read, _ = encode(run.sequences.examples, network.vocabulary, network.ends)
 
         def on(numbers: np.ndarray) -> Tensor:
             return torch.from_numpy(numbers).to(network.device)
@@ -160,7 +157,7 @@ class Onward:
             place=place,
             targets=targets,
             sequences=on(sequences),
-            read=read.to(network.device),
+            read=network.read(run.sequences.examples),
             lengths=on(run.sequences.lengths),
             start=on(start),
             step=on(step),
@@ -201,7 +198,7 @@ class Onward:
 
 def _states(network: Network, run: Clean, start: Int[np.ndarray, " batch"]) -> list[State]:
     """The traced state of every layer before a step of each sequence, and what the first step sees of the past."""
-    first, before = network.start(len(start)), np.maximum(start - 1, 0)
+    first, before = network.begin(run.sequences.examples), np.maximum(start - 1, 0)
     begun = torch.from_numpy(start > 0).to(network.device).unsqueeze(1)
     states: list[State] = [{} for _ in first]
     for layer, name in network.states:

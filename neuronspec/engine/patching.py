@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from neuronspec.engine.picks import Lane, Sizes, UnitSet, units
+from neuronspec.engine.picks import Chosen, Lane, Sizes, UnitSet, all_but, set_by_set, units
 from neuronspec.engine.signals import NOWHERE, Sequences, holds, moments
 from neuronspec.errors import Undecidable
 from neuronspec.language import interventions as words
@@ -32,17 +32,25 @@ from neuronspec.networks.tasks import Example
 
 @dataclass(frozen=True)
 class Clean:
-    """A run without edits: what was read, and the values of every site that may be needed."""
+    """A run without edits: what was read, and the values of every site that may be needed.
+
+    Args:
+        before: the state before the first step, where it is not 0: of a decoder, that of the encoder's last step but
+            one, since the last one is its step 0.
+    """
 
     sequences: Sequences
     values: dict[Place, Float[np.ndarray, "time batch unit"]]
-    logits: Float[Tensor, "time batch symbol"]
+    logits: Float[Tensor, "read batch symbol"]
+    before: dict[Place, Float[np.ndarray, "batch unit"]] = field(default_factory=dict)
 
     def first(self, number: int) -> Clean:
         """Return the run over the first sequences."""
         on = Sequences(self.sequences.examples[:number])
         values = {place: v[: on.time, :number] for place, v in self.values.items()}
-        return Clean(on, values, self.logits[: on.time, :number])
+        read = len(self.logits) - self.sequences.time + on.time
+        before = {place: v[:number] for place, v in self.before.items()}
+        return Clean(on, values, self.logits[:read, :number], before)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Sources:
         discovery: the run that means are taken over.
         paired: the run over the paired sequences, and which sequences have one.
         like: a number of the type and on the device that the network computes with.
+        bridge: how many first steps are another part's, the encoder's: no value is taken from them.
     """
 
     examples: Sequence[Example]
@@ -62,6 +71,7 @@ class Sources:
     discovery: Callable[[], Clean]
     paired: Callable[[], tuple[Clean, Bool[np.ndarray, " batch"]]]
     like: Tensor
+    bridge: int = 0
 
     @property
     def batch(self) -> int:
@@ -270,7 +280,7 @@ def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple
         return clean, moments(edit.source, on)
     if isinstance(edit, words.delay):
         source = at - edit.steps
-        return clean, np.where((at != NOWHERE) & (source >= 0) & (source < on.lengths), source, NOWHERE)
+        return clean, np.where((at != NOWHERE) & (source >= sources.bridge) & (source < on.lengths), source, NOWHERE)
     if isinstance(edit, words.interchange):
         paired, exist = sources.paired()
         if not exist.any():
@@ -292,20 +302,21 @@ def _compile(
     codes: np.ndarray | None,
 ) -> RowEdit | Freeze:
     sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]  # type: ignore[attr-defined]
+    each = [(lane, rows, one) for lane, chosen in enumerate(sets) for rows, one in chosen.sequences(sources.examples)]
     place = sets[0].place
     when = _when(edit, made, np.tile(used, len(lanes)), sources, codes)
     shape = (len(lanes), sources.batch, sizes[place])
     if isinstance(edit, words.freeze):
-        chosen = np.zeros(shape, dtype=bool)
-        for lane, units_of_lane in enumerate(sets):
-            chosen[lane][:, list(units_of_lane.indices)] = True
-        return Freeze(place, when, torch.from_numpy(chosen.reshape(-1, shape[-1])).to(sources.like.device))
+        frozen = np.zeros(shape, dtype=bool)
+        for lane, rows, one in each:
+            frozen[lane][np.ix_(rows, np.array(one.indices, dtype=int))] = True
+        return Freeze(place, when, torch.from_numpy(frozen.reshape(-1, shape[-1])).to(sources.like.device))
     taken = _taken(edit, place, made, sources, shape[-1])
     arrays: dict[str, np.ndarray] = {}
-    for lane, chosen_units in enumerate(sets):
-        index = list(chosen_units.indices)
-        for name, numbers in effect(edit, chosen_units, taken[:, index], sources).items():
-            arrays.setdefault(name, np.full(shape, NOTHING[name]))[lane][:, index] = numbers
+    for lane, rows, one in each:
+        at = np.ix_(rows, np.array(one.indices, dtype=int))
+        for name, numbers in effect(edit, one, taken[at], sources).items():
+            arrays.setdefault(name, np.full(shape, NOTHING[name]))[lane][at] = numbers
     tensors = {n: torch.from_numpy(a.reshape(-1, shape[-1])).to(sources.like) for n, a in arrays.items()}
     return RowEdit(place, when, **tensors)
 
@@ -314,11 +325,11 @@ NOTHING = {"value": math.nan, "amount": 0.0, "low": -math.inf, "high": math.inf}
 """What leaves a unit as it is."""
 
 
-def _edited(edit: words.Intervention, chosen: UnitSet, sizes: Sizes) -> UnitSet:
+def _edited(edit: words.Intervention, chosen: Chosen, sizes: Sizes) -> Chosen:
     """The units that an edit changes: of ``keep_only`` all others."""
     if not isinstance(edit, words.keep_only):
         return chosen
-    return chosen.holding([i for i in range(sizes[chosen.place]) if i not in chosen.indices])
+    return set_by_set(lambda one: all_but(one, sizes), chosen)
 
 
 def _when(

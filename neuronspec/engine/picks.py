@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import singledispatch
-from itertools import combinations
-from typing import Any
+from functools import partial, singledispatch
+from itertools import combinations, product
+from typing import Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Int
 
 from neuronspec.errors import NetworkError
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Picked, Site, Unit
 from neuronspec.networks.cells import Place
+from neuronspec.networks.tasks import Example
 
 DRAWS = 20
 """Random sets per control, where the rest of the site is large enough for so many."""
@@ -47,11 +49,102 @@ class UnitSet:
         """Return the set of these units of the same site, oriented as they would be."""
         return replace(self, indices=tuple(indices), signs=tuple(self.orientation[i] for i in indices))
 
+    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " some"], UnitSet]]:
+        """Return which sequences it is for: all of them."""
+        return [(np.arange(len(examples)), self)]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many units there are: in one set, or in each of several."""
+        return (len(self.indices),)
+
     def as_json(self) -> list[dict[str, Any]]:
         return [
             {"site": self.site, "layer": self.layer, "index": i, "sign": s}
             for i, s in zip(self.indices, self.signs, strict=True)
         ]
+
+
+Value: TypeAlias = tuple[str, ...]
+"""The values of some symbols."""
+
+
+@dataclass(frozen=True)
+class UnitSets:
+    """A set of units for each value of some symbols, for the sequences that have it; all of one site.
+
+    Args:
+        symbols: their names.
+        sets: by their values.
+    """
+
+    symbols: tuple[str, ...]
+    sets: Mapping[Value, UnitSet]
+
+    @property
+    def _any(self) -> UnitSet:
+        return next(iter(self.sets.values()))
+
+    @property
+    def place(self) -> Place:
+        return self._any.place
+
+    @property
+    def site(self) -> str:
+        return self._any.site
+
+    @property
+    def moved(self) -> bool:
+        return self._any.moved
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(chosen.indices) for chosen in self.sets.values())
+
+    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " some"], UnitSet]]:
+        """Return which sequences each set is for; those of another value have none."""
+        rows: dict[Value, list[int]] = {}
+        for row, example in enumerate(examples):
+            rows.setdefault(tuple(example.symbols.get(name, "") for name in self.symbols), []).append(row)
+        return [(np.array(rows[value]), chosen) for value, chosen in self.sets.items() if value in rows]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            unit | {"of": dict(zip(self.symbols, value, strict=True))}
+            for value, chosen in self.sets.items()
+            for unit in chosen.as_json()
+        ]
+
+
+Chosen: TypeAlias = UnitSet | UnitSets
+"""The units that an expression means: one set, or one per value of a symbol."""
+
+
+def set_by_set(of: Callable[..., UnitSet], *chosen: Chosen) -> Chosen:
+    """Apply a function to sets: value by value where some are per value, of all pairs of values of two symbols."""
+    symbols, values = _values(chosen)
+    if not symbols:
+        return of(*chosen)
+    return UnitSets(symbols, {value: of(*(_of_value(c, symbols, value) for c in chosen)) for value in values})
+
+
+def _values(chosen: Collection[Chosen]) -> tuple[tuple[str, ...], list[Value]]:
+    """The symbols that some sets are per value of, and the values that go together; of one symbol there is one."""
+    per_value = [c for c in chosen if isinstance(c, UnitSets)]
+    symbols = tuple(dict.fromkeys(name for c in per_value for name in c.symbols))
+    found: dict[Value, None] = {}
+    for several in product(*(c.sets for c in per_value)):
+        named = [dict(zip(c.symbols, value, strict=True)) for c, value in zip(per_value, several, strict=True)]
+        together = {name: value for each in named for name, value in each.items()}
+        if all(each.items() <= together.items() for each in named):
+            found[tuple(together[name] for name in symbols)] = None
+    return symbols, list(found)
+
+
+def _of_value(chosen: Chosen, symbols: tuple[str, ...], value: Value) -> UnitSet:
+    if isinstance(chosen, UnitSet):
+        return chosen
+    return chosen.sets[tuple(value[symbols.index(name)] for name in chosen.symbols)]
 
 
 @dataclass(frozen=True)
@@ -77,10 +170,22 @@ class Scores:
         return told if math.isnan(self.completeness) else told | {"completeness": self.completeness}
 
 
+@dataclass(frozen=True)
+class ScoresByValue:
+    """What a pick for each value of a symbol went by."""
+
+    symbol: str
+    scores: Mapping[Value, Scores]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the scores of each value."""
+        return {"symbol": self.symbol, "values": {v[0]: scores.as_json() for v, scores in self.scores.items()}}
+
+
 Sizes = Mapping[Place, int]
 """How many units each site of each layer has."""
 
-Lane = Mapping[Expression, UnitSet]
+Lane = Mapping[Expression, Chosen]
 """What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
 
 
@@ -116,7 +221,7 @@ def places(expressions: Sequence[Expression], sizes: Sizes) -> set[Place]:
 
 
 @singledispatch
-def units(expression: object, lane: Lane, sizes: Sizes) -> UnitSet:
+def units(expression: object, lane: Lane, sizes: Sizes) -> Chosen:
     """Return the units that an expression means on a lane.
 
     Raises:
@@ -128,7 +233,7 @@ def units(expression: object, lane: Lane, sizes: Sizes) -> UnitSet:
 @units.register(Picked)
 @units.register(Unit)
 @units.register(words.IntegratedGradients)
-def _(expression: Expression, lane: Lane, sizes: Sizes) -> UnitSet:
+def _(expression: Expression, lane: Lane, sizes: Sizes) -> Chosen:
     return lane[expression]
 
 
@@ -139,8 +244,11 @@ def _(expression: Site, lane: Lane, sizes: Sizes) -> UnitSet:
 
 
 @units.register
-def _(expression: words.On, lane: Lane, sizes: Sizes) -> UnitSet:
-    inner = units(expression.units, lane, sizes)
+def _(expression: words.On, lane: Lane, sizes: Sizes) -> Chosen:
+    return set_by_set(partial(_put_on, expression, sizes), units(expression.units, lane, sizes))
+
+
+def _put_on(expression: words.On, sizes: Sizes, inner: UnitSet) -> UnitSet:
     layer = inner.layer if expression.site.layer_number is None else layer_of(expression.site)
     moved = replace(inner, layer=layer, site=expression.site.name)
     size, there = sizes[inner.place], sizes[moved.place]
@@ -152,14 +260,26 @@ def _(expression: words.On, lane: Lane, sizes: Sizes) -> UnitSet:
 
 
 @units.register
-def _(expression: words.increments, lane: Lane, sizes: Sizes) -> UnitSet:
-    return replace(units(expression.units, lane, sizes), moved=True)
+def _(expression: words.increments, lane: Lane, sizes: Sizes) -> Chosen:
+    return set_by_set(lambda inner: replace(inner, moved=True), units(expression.units, lane, sizes))
 
 
 @units.register
-def _(expression: words.others, lane: Lane, sizes: Sizes) -> UnitSet:
+def _(expression: words.others, lane: Lane, sizes: Sizes) -> Chosen:
+    return set_by_set(lambda inner: all_but(inner, sizes), units(expression.units, lane, sizes))
+
+
+def all_but(chosen: UnitSet, sizes: Sizes) -> UnitSet:
+    """Return the other units of the same site."""
+    return chosen.holding([i for i in range(sizes[chosen.place]) if i not in chosen.indices])
+
+
+@units.register
+def _(expression: words.for_symbol, lane: Lane, sizes: Sizes) -> Chosen:
     inner = units(expression.units, lane, sizes)
-    return inner.holding([i for i in range(sizes[inner.place]) if i not in inner.indices])
+    if not isinstance(inner, UnitSets) or len(inner.symbols) > 1:
+        raise NetworkError(f"{expression}: there is no set of units for each value of one symbol")
+    return replace(inner, symbols=(expression.symbol.name,))  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,30 +295,75 @@ class Nth(words.Units, word="nth"):
 
 
 @units.register
-def _(expression: Nth, lane: Lane, sizes: Sizes) -> UnitSet:
-    inner = units(expression.of, lane, sizes)
+def _(expression: Nth, lane: Lane, sizes: Sizes) -> Chosen:
     n = slice(expression.number, expression.number + 1)
-    return replace(inner, indices=inner.indices[n], signs=inner.signs[n])
+    return set_by_set(
+        lambda inner: replace(inner, indices=inner.indices[n], signs=inner.signs[n]),
+        units(expression.of, lane, sizes),
+    )
 
 
 @units.register
-def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> UnitSet:
+def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> Chosen:
     left, right = units(expression.left, lane, sizes), units(expression.right, lane, sizes)
     if isinstance(expression, words.Union):
-        added = [i for i in right.indices if i not in left.indices]
-        signs = dict(zip(right.indices, right.signs, strict=True))
-        return replace(left, indices=(*left.indices, *added), signs=(*left.signs, *(signs[i] for i in added)))
+        return set_by_set(_union, left, right)
     wanted = isinstance(expression, words.Intersection)
+    return set_by_set(partial(_common, wanted), left, right)
+
+
+def _union(left: UnitSet, right: UnitSet) -> UnitSet:
+    added = [i for i in right.indices if i not in left.indices]
+    signs = dict(zip(right.indices, right.signs, strict=True))
+    return replace(left, indices=(*left.indices, *added), signs=(*left.signs, *(signs[i] for i in added)))
+
+
+def _common(wanted: bool, left: UnitSet, right: UnitSet) -> UnitSet:
     kept = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
     return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))
+
+
+Drawn: TypeAlias = Callable[[Mapping[Expression, UnitSet]], list[dict[Expression, UnitSet]]]
 
 
 def random_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:
     """Return lanes in which other units of the same site stand in for the picked ones.
 
-    A unit is replaced by the same other unit wherever it occurs. Where the rest of a site allows fewer different
-    sets than ``draws``, all of them are taken; where it is too small, there are none.
+    A unit is replaced by the same other unit wherever it occurs (per value of a symbol, where there is a set for
+    each). Where the rest of a site allows fewer different sets than ``draws``, all of them are taken; where it is too
+    small, there are none.
     """
+    return _per_value(own, lambda plain: _replaced(plain, sizes, rng, draws))
+
+
+def independent_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:
+    """Return lanes in which every pick is any set of as many units of its site: what two sets share by chance."""
+
+    def drawn(plain: Mapping[Expression, UnitSet]) -> list[dict[Expression, UnitSet]]:
+        return [{base: _any_as_many(chosen, sizes, rng) for base, chosen in plain.items()} for _ in range(draws)]
+
+    return _per_value(own, drawn)
+
+
+def _any_as_many(chosen: UnitSet, sizes: Sizes, rng: np.random.Generator) -> UnitSet:
+    return chosen.holding(rng.choice(sizes[chosen.place], len(chosen.indices), replace=False).tolist())
+
+
+def _per_value(own: Lane, draw: Drawn) -> list[Lane]:
+    """What is drawn for a lane; where it has sets per value, for each value by itself."""
+    symbols, values = _values(own.values())
+    drawn = {v: draw({base: _of_value(chosen, symbols, v) for base, chosen in own.items()}) for v in values}
+    if not symbols:
+        return list(drawn[()])
+    return [
+        {base: UnitSets(symbols, {v: lanes[d][base] for v, lanes in drawn.items()}) for base in own}
+        for d in range(min(map(len, drawn.values())))
+    ]
+
+
+def _replaced(
+    own: Mapping[Expression, UnitSet], sizes: Sizes, rng: np.random.Generator, draws: int
+) -> list[dict[Expression, UnitSet]]:
     taken: dict[Place, list[int]] = {}
     for chosen in own.values():
         at = taken.setdefault(chosen.place, [])
@@ -211,17 +376,6 @@ def random_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int =
             for base, chosen in own.items()
         }
         for d in range(number)
-    ]
-
-
-def independent_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int = DRAWS) -> list[Lane]:
-    """Return lanes in which every pick is any set of as many units of its site: what two sets share by chance."""
-    return [
-        {
-            base: chosen.holding(rng.choice(sizes[chosen.place], len(chosen.indices), replace=False).tolist())
-            for base, chosen in own.items()
-        }
-        for _ in range(draws)
     ]
 
 

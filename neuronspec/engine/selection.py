@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import singledispatch
 from typing import Any
@@ -17,13 +17,15 @@ from neuronspec.engine.attribution import attribute
 from neuronspec.engine.behaviour_measures import check_symbols, tokens
 from neuronspec.engine.evaluate import scores
 from neuronspec.engine.fits import fitted_samples, labelled
-from neuronspec.engine.picks import Lane, Scores, UnitSet, bases, layer_of, units
-from neuronspec.engine.signals import NOWHERE, moments
+from neuronspec.engine.picks import Chosen, Lane, Scores, ScoresByValue, UnitSet, UnitSets, bases, layer_of, units
+from neuronspec.engine.signals import moments
 from neuronspec.engine.subject import Subject
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
+from neuronspec.language.signals import symbol
 from neuronspec.language.units import Site, Unit
+from neuronspec.networks.tasks import Example
 
 HELD_OUT = 4
 """Every so manieth sequence of the discovery split is held out where a pick goes by accuracy."""
@@ -38,7 +40,7 @@ def found(expression: Expression, subject: Subject) -> Lane:
 
 
 @singledispatch
-def pick(base: object, subject: Subject) -> UnitSet:
+def pick(base: object, subject: Subject) -> Chosen:
     """Return the units that a pick or a named unit means in a network.
 
     Raises:
@@ -49,7 +51,9 @@ def pick(base: object, subject: Subject) -> UnitSet:
 
 def _whole(site: Site, subject: Subject) -> UnitSet:
     """All units of a site."""
-    return units(site, {}, subject.sizes)
+    whole = units(site, {}, subject.sizes)
+    assert isinstance(whole, UnitSet), "a site is one set"
+    return whole
 
 
 @pick.register
@@ -91,8 +95,8 @@ def _ranked(
     """The units of the highest scores."""
     whole = _whole(base.place, subject)
     signs = signs or whole.orientation
-    subject.rankings[base] = _ranking(score, signs)
-    return replace(whole, orientation=signs).holding([i for i, _, _ in subject.rankings[base].scored[:number]])
+    subject.rankings[base] = ranking = _ranking(score, signs)
+    return replace(whole, orientation=signs).holding([i for i, _, _ in ranking.scored[:number]])
 
 
 def kept(keep: float, size: int) -> int:
@@ -103,57 +107,116 @@ def kept(keep: float, size: int) -> int:
 
 
 @pick.register
-def _(base: words.SvmRfe, subject: Subject) -> UnitSet:
+def _(base: words.SvmRfe, subject: Subject) -> Chosen:
     with subject.clock.phase("pick"):
         clean, site = subject.clean("discovery"), _whole(base.site, subject)
         known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
-        held_out = np.arange(len(clean.sequences.examples)) % HELD_OUT == 0 if base.keep is None else np.zeros(1, bool)
+        held_out = np.arange(len(clean.sequences.examples)) % HELD_OUT == 0
         there, values = known.classes >= 0, clean.values[site.place].astype(float)
         fitted, new = there & ~held_out, there & held_out
         try:
             x, labels = fitted_samples(values[fitted], known.classes[fitted], known.names)
         except Undecidable as error:
             raise Undecidable(f"{base}: {error}") from None
-        y = svm_rfe.one_vs_rest(labels[None], len(known.names))
-        elimination = svm_rfe.eliminate(svm_rfe.standardised(x, x)[None], y)
-        order = elimination.order[0].tolist()
-        subject.rankings[base] = Scores([(unit, 1, float(n + 1)) for n, unit in enumerate(order)][::-1])
-        if base.keep is not None:
-            return site.holding(sorted(order[-kept(base.keep, len(order)) :]))
-        judged = svm_rfe.standardised(torch.from_numpy(values[new]), x)[None]
-        curve = svm_rfe.held_out(elimination, judged, torch.from_numpy(known.classes[new])[None])
-        subject.rankings[base] = replace(subject.rankings[base], curve=curve.accuracy[0].tolist())
-        fewest = curve.smallest(base.accuracy or 0.0)[0]
-        if fewest is None:
-            best = float(curve.accuracy.max())
-            raise Undecidable(f"{base}: the labels are read with an accuracy of {best:.3g} at best")
-        return site.holding(sorted(order[-fewest:]))
+        judged, told = values[new], torch.from_numpy(known.classes[new])
+        if not isinstance(base.labels, symbol):
+            y, told = svm_rfe.one_vs_rest(labels[None], len(known.names)), told[None]
+        else:  # one problem for each value: that value against all others
+            of = torch.arange(len(known.names))[:, None]
+            y, told = ((labels == of).double() * 2 - 1)[:, None], (told == of).long()
+        scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), told))
+        if not isinstance(base.labels, symbol):
+            subject.rankings[base] = scored[0]
+            return sets[0]
+        subject.rankings[base] = ScoresByValue(
+            base.labels.name, {(v,): s for v, s in zip(known.names, scored, strict=True)}
+        )
+        return UnitSets((base.labels.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
+
+
+def _eliminated(
+    base: words.SvmRfe, site: UnitSet, y: torch.Tensor, samples: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> tuple[list[Scores], list[UnitSet]]:
+    """For each problem the units in the order in which they are left out, the last one first, and those that are kept.
+
+    Args:
+        samples: those to fit to, and those to judge by with the numbers of their classes.
+    """
+    x, judged, told = samples
+    elimination = svm_rfe.eliminate(svm_rfe.standardised(x, x).expand(len(y), -1, -1), y)
+    curve = svm_rfe.held_out(elimination, svm_rfe.standardised(judged, x).expand(len(y), -1, -1), told)
+    orders, size = elimination.order.flip(1).tolist(), len(site.indices)
+    fewest = [kept(base.keep, size)] * len(y) if base.keep else curve.smallest(base.accuracy or 0.0)
+    if None in fewest:
+        best = float(curve.accuracy.amax(1).min())
+        raise Undecidable(f"{base}: the labels are read with an accuracy of {best:.3g} at best")
+    scored = [
+        Scores([(unit, 1, float(size - n)) for n, unit in enumerate(order)], curve=accuracy)
+        for order, accuracy in zip(orders, curve.accuracy.tolist(), strict=True)
+    ]
+    return scored, [site.holding(sorted(order[:n])) for order, n in zip(orders, fewest, strict=True)]
 
 
 @pick.register
-def _(base: words.Top, subject: Subject) -> UnitSet:
+def _(base: words.Top, subject: Subject) -> Chosen:
     with subject.clock.phase("pick"):
-        score = contributions(base.score, base.site, subject)
-        return _ranked(base, subject, score, kept(base.keep, len(score)))
+        score, examples = contributions(base.score, base.site, subject)
+        whole, asked = _whole(base.site, subject), base.score.what  # type: ignore[attr-defined]
+        if not isinstance(asked, symbol):
+            return _ranked(base, subject, np.nanmean(score, 0), kept(base.keep, score.shape[1]))
+        means = _mean_by_value(score, [example.symbols.get(asked.name, "") for example in examples])
+        return _best_of_each(base, subject, asked.name, {v: (whole, mean) for v, mean in means.items()})
+
+
+def _mean_by_value(score: Float[np.ndarray, "batch unit"], value: Sequence[str]) -> dict[tuple[str, ...], np.ndarray]:
+    """The mean score of each unit over the sequences of each value."""
+    told, scored = np.array(value), np.isfinite(score).all(1)
+    return {(v,): score[scored & (told == v)].mean(0) for v in sorted(set(told[scored]) - {""})}
+
+
+def _best_of_each(
+    base: Any,
+    subject: Subject,
+    name: str,
+    each: Mapping[tuple[str, ...], tuple[UnitSet, np.ndarray]],
+    error: float = math.nan,
+) -> UnitSets:
+    """Of candidates for each value, the units of the highest scores."""
+    rankings, sets = {}, {}
+    for value, (candidates, score) in each.items():
+        order = sorted(candidates.indices, key=lambda i: -score[i])
+        rankings[value] = Scores([(i, candidates.orientation[i], float(score[i])) for i in order], error)
+        sets[value] = candidates.holding(order[: kept(base.keep, len(score))])
+    subject.rankings[base] = ScoresByValue(name, rankings)
+    return UnitSets((name,), sets)
 
 
 @pick.register
-def _(base: words.IntegratedGradients, subject: Subject) -> UnitSet:
+def _(base: words.IntegratedGradients, subject: Subject) -> Chosen:
     candidates = units(base.units, found(base.units, subject), subject.sizes)
     with subject.clock.phase("pick"):
         attributed = attribute(subject, base.outcome, base.at, candidates.place, base.baseline)
-        score = attributed.ranking
-        order = sorted(candidates.indices, key=lambda i: -score[i])
-        scored = [(i, candidates.orientation[i], float(score[i])) for i in order]
-        subject.rankings[base] = Scores(scored, float(attributed.error.max()))
-        return candidates.holding(order[: kept(base.keep, subject.sizes[candidates.place])])
+        if isinstance(candidates, UnitSet):
+            score, error = attributed.ranking, float(attributed.error.max())
+            order = sorted(candidates.indices, key=lambda i: -score[i])
+            scored = [(i, candidates.orientation[i], float(score[i])) for i in order]
+            subject.rankings[base] = Scores(scored, error)
+            return candidates.holding(order[: kept(base.keep, len(score))])
+        (name,) = candidates.symbols
+        examples = subject.clean("discovery").sequences.examples
+        value = [e.symbols.get(name, "") for e, used in zip(examples, attributed.used, strict=True) if used]
+        means = _mean_by_value(attributed.scores, value)
+        each = {v: (one, means[v]) for v, one in candidates.sets.items() if v in means}
+        return _best_of_each(base, subject, name, each, float(attributed.error.max()))
 
 
-def contributions(score: Any, site: Site, subject: Subject) -> Float[np.ndarray, " unit"]:
+def contributions(
+    score: Any, site: Site, subject: Subject
+) -> tuple[Float[np.ndarray, "batch unit"], Sequence[Example]]:
     """Return what each unit adds to the logit of a token at a moment: its value times its read-out weight.
 
-    It is the mean over sequences. A symbol is expected one step before it is read. Of a read-out that is not linear
-    the derivative stands for the weight.
+    NaN in a sequence that lacks the moment or the token; and the sequences of the discovery split. A symbol is
+    expected one token before it is read. Of a read-out that is not linear the derivative stands for the weight.
 
     Raises:
         NetworkError: the site is not what the read-out reads.
@@ -164,9 +227,9 @@ def contributions(score: Any, site: Site, subject: Subject) -> Float[np.ndarray,
     clean, vocabulary = subject.clean("discovery"), subject.network.vocabulary
     examples = clean.sequences.examples
     check_symbols(score, examples)
-    at = moments(score.at, clean.sequences) - 1
+    at = moments(score.at, clean.sequences) - 1 + subject.network.bridge
     asked = [[vocabulary.index(t) for t in tokens(score.what, e) if t in vocabulary] for e in examples]
-    used = [n for n, step in enumerate(at) if step > NOWHERE and asked[n]]
+    used = [n for n, step in enumerate(at) if step >= subject.network.bridge and asked[n]]
     if not used:
         raise Undecidable(f"{score}: {score.at} is in no sequence of the discovery split, or at its first step")
     hidden = torch.from_numpy(clean.values[last, "hidden"][at[used], used]).requires_grad_()
@@ -174,4 +237,6 @@ def contributions(score: Any, site: Site, subject: Subject) -> Float[np.ndarray,
         logits = subject.network.model.read_out(hidden[None])[0]  # type: ignore[attr-defined]
         total = torch.stack([logits[row, asked[n]].sum() for row, n in enumerate(used)]).sum()
         (weight,) = torch.autograd.grad(total, hidden)
-    return (hidden.detach() * weight).double().mean(0).numpy()
+    found = np.full((len(examples), hidden.shape[1]), np.nan)
+    found[used] = (hidden.detach() * weight).double().numpy()
+    return found, examples

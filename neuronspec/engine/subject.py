@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool
 
 from neuronspec.engine.patching import Clean, Compiled, Sources, compile_edits
-from neuronspec.engine.picks import Lane, Scores, Sizes, UnitSet
+from neuronspec.engine.picks import Chosen, Lane, Scores, ScoresByValue, Sizes
 from neuronspec.engine.signals import Sequences, codes_of
 from neuronspec.engine.tracing import (
     Choice,
@@ -26,7 +26,6 @@ from neuronspec.engine.tracing import (
     generated,
     greedy,
     room,
-    shifted,
     texts,
     trace,
 )
@@ -34,7 +33,7 @@ from neuronspec.errors import NetworkError
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
 from neuronspec.networks.cells import Place, State
-from neuronspec.networks.models import tokens_of
+from neuronspec.networks.models import later
 from neuronspec.networks.tasks import Example, Generated, Text
 
 SPARE = 10
@@ -91,8 +90,8 @@ class Subject:
     inputs: torch.Tensor | None = None
     whole: Subject | None = None
     """The same on more verification sequences, whose first are the ones here."""
-    picks: dict[Expression, UnitSet] = field(default_factory=dict)
-    rankings: dict[Expression, Scores] = field(default_factory=dict)
+    picks: dict[Expression, Chosen] = field(default_factory=dict)
+    rankings: dict[Expression, Scores | ScoresByValue] = field(default_factory=dict)
     _clean: dict[str, Clean] = field(default_factory=dict)
     _own_words: Clean | None = None
 
@@ -134,7 +133,7 @@ class Subject:
         with self.clock.phase("trace"):
             rows = self._fresh(1)
             length = generate(self.network, rows, self._choice(1))
-            return texts(rows.tokens, length, self.network.vocabulary)
+            return self._texts(rows, length)
 
     @cached_property
     def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
@@ -160,14 +159,19 @@ class Subject:
     def _tokens(self, examples: Sequence[Example]) -> torch.Tensor:
         if self.inputs is not None:
             return self.inputs
-        return tokens_of([e.text for e in examples], self.network.vocabulary).to(self.network.device)
+        return self.network.read(examples)
 
     def _read(self, examples: Sequence[Example]) -> Clean:
         with self.clock.phase("trace"):
-            on = Sequences(examples)
-            lengths = torch.from_numpy(on.lengths).to(self.network.device)
-            run = trace(self.network, self._tokens(examples), {*self.places, *self.network.states}, lengths=lengths)
-            return Clean(on, {place: as_numpy(v) for place, v in run.values.items()}, run.logits)
+            on, network = Sequences(examples), self.network
+            lengths = torch.from_numpy(on.lengths).to(network.device)
+            states = network.begin(examples) if network.bridge else None
+            places = {*self.places, *network.states}
+            run = trace(network, self._tokens(examples), places, states=states, lengths=lengths)
+            values = {place: as_numpy(v[: on.time]) for place, v in run.values.items()}
+            past = network.begin(examples, short=1) if network.bridge else []
+            before = {(n, name): as_numpy(v) for n, state in enumerate(past) for name, v in state.items()}
+            return Clean(on, values, run.logits, before)
 
     def _compiled(
         self,
@@ -179,7 +183,8 @@ class Subject:
         if not self.network.causal and any(isinstance(part, freeze) for part in under.walk()):
             raise NetworkError(f"{under}: {self.network.name} reads backwards too, where no step comes from then on")
         like = next(iter(self.network.start(1)[0].values()))
-        sources = Sources(self.verification, clean, lambda: self.clean("discovery"), lambda: self._paired, like)
+        discovery, paired = lambda: self.clean("discovery"), lambda: self._paired
+        sources = Sources(self.verification, clean, discovery, paired, like, self.network.bridge)
         return compile_edits(under, lanes, sources, self.sizes, codes)
 
     def edited(
@@ -208,17 +213,18 @@ class Subject:
             read = self._tokens(clean.sequences.examples)[start:]
             lengths = torch.from_numpy(clean.sequences.lengths).to(read.device).repeat(len(lanes))
             states = self._states_before(start, clean, len(lanes))
-            run = trace(self.network, read, places, shifted(compiled.edits, start), states, lengths)
+            run = trace(self.network, read, places, later(compiled.edits, start), states, lengths)
         for lane in range(len(lanes)):
             rows = slice(lane * clean.logits.shape[1], (lane + 1) * clean.logits.shape[1])
-            after = {place: as_numpy(v[:, rows]) for place, v in run.values.items()}
+            after = {place: as_numpy(v[: clean.sequences.time - start, rows]) for place, v in run.values.items()}
             values = {place: np.concatenate([clean.values[place][:start], v]) for place, v in after.items()}
-            yield Clean(clean.sequences, values, torch.cat([clean.logits[:start], run.logits[:, rows]]))
+            yield replace(clean, values=values, logits=torch.cat([clean.logits[:start], run.logits[:, rows]]))
 
-    def _states_before(self, start: int, clean: Clean, lanes: int) -> list[State]:
+    def _states_before(self, start: int, clean: Clean | None, lanes: int) -> list[State]:
         """The clean state of every layer before a step, once per lane."""
-        if start == 0:
-            return self.network.start(lanes * len(self.verification))
+        if clean is None or start == 0:
+            begun = self.network.begin(self.verification)
+            return [{name: v.repeat(lanes, 1) for name, v in state.items()} for state in begun]
         device = self.network.device
         states: list[State] = [{} for _ in self.network.model.layers]
         for layer, name in self.network.states:
@@ -244,36 +250,38 @@ class Subject:
                 return [self.runs() for _ in lanes], compiled.used
             rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
             length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
-            came = texts(rows.tokens, length, self.network.vocabulary)
+            came = self._texts(rows, length)
         examples = list(self.verification) * len(lanes)
         said = [generated(example, text) for example, text in zip(examples, came, strict=True)]
         batch = len(self.verification)
         used = compiled.used & (not compiled.edits.idle)
         return [said[first : first + batch] for first in range(0, len(said), batch)], used
 
+    def _texts(self, rows: Rows, length: torch.Tensor) -> list[Text]:
+        first = self.network.bridge
+        return texts(rows.tokens[first:], length - first, self.network.vocabulary)
+
     def _fresh(self, lanes: int) -> Rows:
         """Rows that begin with the prompts."""
-        given, limit = torch.tensor([e.prompt for e in self.verification]), torch.tensor(self._limits)
-        tokens, on = room(self._tokens(self.verification), int(limit.max())), self.network.device
-        return Rows(tokens.repeat(1, lanes), given.repeat(lanes).to(on), limit.repeat(lanes).to(on))
+        given = torch.tensor([e.prompt for e in self.verification]) + self.network.bridge
+        return self._rows(0, self.verification, given, torch.tensor(self._limits) + self.network.bridge, lanes)
+
+    def _rows(
+        self, start: int, examples: Sequence[Example], given: torch.Tensor, limit: torch.Tensor, lanes: int
+    ) -> Rows:
+        tokens, on = room(self._tokens(examples), int(limit.max())), self.network.device
+        states = self._states_before(start, self.own_words() if start else None, lanes)
+        return Rows(tokens.repeat(1, lanes), given.repeat(lanes).to(on), limit.repeat(lanes).to(on), start, states)
 
     def _resumed(self, start: int, lanes: int) -> Rows:
         """Rows that go on from the clean run at a step; those that had ended by then stay as they are."""
-        clean = self.own_words()
-        lengths = torch.from_numpy(clean.sequences.lengths)
-        prompts = torch.tensor([e.prompt for e in self.verification])
+        clean, first = self.own_words(), self.network.bridge
+        lengths = torch.from_numpy(clean.sequences.lengths) + first
+        prompts = torch.tensor([e.prompt for e in self.verification]) + first
         ended = lengths <= start
         given = torch.where(ended, lengths, prompts.clamp(min=start + 1))
-        limit = torch.where(ended, lengths, torch.tensor(self._limits))
-        tokens = room(self._tokens(clean.sequences.examples), int(limit.max()))
-        on = self.network.device
-        return Rows(
-            tokens.repeat(1, lanes),
-            given.repeat(lanes).to(on),
-            limit.repeat(lanes).to(on),
-            start,
-            self._states_before(start, clean, lanes),
-        )
+        limit = torch.where(ended, lengths, torch.tensor(self._limits) + first)
+        return self._rows(start, clean.sequences.examples, given, limit, lanes)
 
 
 def limits(examples: Sequence[Example], ends: bool) -> list[int]:

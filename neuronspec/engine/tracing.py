@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,9 +16,10 @@ from torch import Tensor
 from neuronspec.errors import NetworkError
 from neuronspec.networks import parity
 from neuronspec.networks.cells import Edit, Place, State
-from neuronspec.networks.models import LanguageModel, Model
+from neuronspec.networks.models import BRIDGE, EncoderDecoder, Model, build, later, tokens_of
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe, Text
+from neuronspec.networks.training import IGNORED, encode
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,36 @@ class Network:
     def shown(self) -> str:
         return f"{self.name} seed {self.seed}"
 
+    @property
+    def bridge(self) -> int:
+        """How many steps come before the first token is read: step 0 of an encoder-decoder is the bridged state."""
+        return int(isinstance(self.model, EncoderDecoder))
+
+    def read(self, examples: Sequence[Example]) -> Int[Tensor, "time batch"]:
+        """Return what is read at each step; of an encoder-decoder one step more than a text has symbols."""
+        tokens = tokens_of([e.text for e in examples], self.vocabulary).to(self.device)
+        return torch.cat([torch.full_like(tokens[: self.bridge], BRIDGE), tokens])
+
+    def due(self, examples: Sequence[Example]) -> Int[Tensor, "time batch"]:
+        """Return what is to be said after each token that is read; ``IGNORED`` for what is given, and past the end."""
+        _, due = encode(examples, self.vocabulary, self.ends)
+        given = torch.tensor([example.prompt for example in examples])
+        due[torch.arange(len(due)).unsqueeze(1) + 1 < given] = IGNORED
+        return torch.cat([torch.full_like(due[: self.bridge], IGNORED), due]).to(self.device)
+
+    def begin(self, examples: Sequence[Example], short: int = 0) -> list[State]:
+        """Return the state before the first step: of an encoder-decoder, what its encoder makes of the sources.
+
+        Args:
+            short: how many symbols of each source are left out at its end.
+        """
+        if not isinstance(self.model, EncoderDecoder):
+            return self.start(len(examples))
+        sources = [example.source or () for example in examples]
+        lengths = torch.tensor([max(0, len(source) - short) for source in sources], device=self.device)
+        with torch.no_grad():
+            return self.model.encode(tokens_of(sources, self.vocabulary).to(self.device), lengths)
+
     def start(self, batch: int) -> list[State]:
         """Return what the first step sees of the past, layer by layer."""
         return [layer.start(batch) for layer in self.model.layers]
@@ -68,7 +99,7 @@ class Network:
 
 def trained(name: str, seed: int, recipe: Recipe, vocabulary: Text, ends: bool, weights: Weights) -> Network:
     """Return the network of a recipe that has these weights."""
-    model = LanguageModel(recipe, len(vocabulary))
+    model = build(recipe, len(vocabulary))
     model.load_state_dict(dict(load_file(weights) if isinstance(weights, Path) else weights))
     return Network(name, seed, vocabulary, model.requires_grad_(False), ends)
 
@@ -107,7 +138,8 @@ def trace(
         NetworkError: a value is not finite; names network, site, layer and step.
     """
     logits, after, values = network.model(read, states, edit, places, lengths)
-    if not all(map(_finite, [logits, *after[-1].values(), *values.values()])):
+    first = network.bridge  # whose step 0 has no gates
+    if not all(map(_finite, [logits, *after[-1].values(), *(v[first:] for v in values.values())])):
         raise NetworkError(_first_nan(network, read, states) if edit is None else _driven_too_far(network))
     return Run(logits, values, after)
 
@@ -125,8 +157,8 @@ def _driven_too_far(network: Network) -> str:
 def _first_nan(network: Network, read: Tensor, states: list[State] | None) -> str:
     everywhere = list(network.sizes)
     _, _, recorded = network.model(read, states, record=everywhere)
-    bad = [(int((~torch.isfinite(v)).flatten(1).any(1).int().argmax()), place) for place, v in recorded.items()
-           if not torch.isfinite(v).all()]  # fmt: skip
+    wrong = {place: ~torch.isfinite(v[network.bridge :]).flatten(1).all(1) for place, v in recorded.items()}
+    bad = [(network.bridge + int(w.int().argmax()), place) for place, w in wrong.items() if w.any()]
     if not bad:
         return f"{network.shown}: the read-out is not finite, though all states are; its weights are broken"
     step, (layer, site) = min(bad, key=lambda b: (b[0], everywhere.index(b[1])))
@@ -221,7 +253,7 @@ def generate(
     going, states, step = length < rows.limit, rows.states, rows.start
     while going.any():
         before(tokens[: step + 1], going)
-        logits, states, _ = network.model(tokens[step : step + 1], states, edit and shifted(edit, step))
+        logits, states, _ = network.model(tokens[step : step + 1], states, edit and later(edit, step))
         if not _finite(logits[0][going]):
             raise NetworkError(
                 f"{network.shown}: infinite or NaN while it generates" if edit is None else _driven_too_far(network)
@@ -236,11 +268,6 @@ def generate(
             length += written
             going = going & (length < rows.limit)
     return length
-
-
-def shifted(edit: Edit, by: int) -> Edit:
-    """Return ``edit`` for a run that begins at a step of the text."""
-    return lambda layer, site, step, value: edit(layer, site, by + step, value)
 
 
 def room(tokens: Int[Tensor, "time row"], time: int) -> Int[Tensor, "longer row"]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Bool, Int
+from collections.abc import Sequence
 
-from neuronspec.engine.picks import UnitSet
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from neuronspec.engine.patching import Clean
+from neuronspec.engine.picks import Chosen, UnitSet
 from neuronspec.engine.signals import NOWHERE, holds, moments, values
 from neuronspec.engine.statistics import Estimate, per_sequence
 from neuronspec.engine.view import View, estimate
@@ -40,17 +43,26 @@ def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.
         places = {chosen.place for chosen in sets}
         runs, used = view.subject.edited(measure.under, view.lanes, places)
         kept = kept & used
-    moved = sets[0].moved
-    if moved and sets[0].site not in STATES:  # a state begins at 0; a gate has no value before the first step
-        kept = kept & (view.sequences.steps > 0)
+    moved, bridged = sets[0].moved, view.subject.network.bridge > 0
+    if sets[0].site not in STATES:  # which begin somewhere; a gate has no value before a token is read
+        kept = kept & (view.sequences.steps > moved + bridged - 1)
     if not kept.any():
         raise Undecidable(f"no step to measure at: {_why_no_step(measure)}")
-    widest = max(len(chosen.indices) for chosen in sets)
-    laid = np.full((len(sets), *kept.shape, widest), np.nan)
+    laid = np.full((len(sets), *kept.shape, max(max(chosen.sizes) for chosen in sets)), np.nan)
     for lane, (chosen, run) in enumerate(zip(sets, runs, strict=True)):
-        own = run.values[chosen.place][..., list(chosen.indices)] * np.array(chosen.signs, dtype=float)
-        laid[lane, ..., : len(chosen.indices)] = np.diff(own, axis=0, prepend=0.0) if moved else own
+        for rows, one in chosen.sequences(view.sequences.examples):
+            laid[lane][:, rows, : len(one.indices)] = _of_set(one, run, rows)
     return laid, kept
+
+
+def _of_set(chosen: UnitSet, run: Clean, rows: np.ndarray) -> Float[np.ndarray, "time some unit"]:
+    """The signed values of units in some sequences, or how far they moved."""
+    index, signs = list(chosen.indices), np.array(chosen.signs, dtype=float)
+    own = run.values[chosen.place][:, rows][..., index] * signs
+    if not chosen.moved:
+        return own
+    past = run.before[chosen.place][rows][:, index][None] * signs if chosen.place in run.before else 0.0
+    return np.diff(own, axis=0, prepend=past)
 
 
 def _why_no_step(measure: words.UnitMeasure) -> str:
@@ -143,22 +155,25 @@ def _(measure: words.saturation, view: View) -> Estimate:
 
 @estimate.register
 def _(measure: words.size, view: View) -> Estimate:
-    sizes = np.array([len(chosen.indices) for chosen in view.sets(measure.units)], dtype=float)
-    batch = len(view.sequences.examples)
-    return per_sequence(np.repeat(sizes[:, None], batch, 1), np.ones(batch, dtype=bool))
+    return per_sequence(_sizes(view.sets(measure.units), view), np.ones(len(view.sequences.examples), dtype=bool))
+
+
+def _sizes(sets: Sequence[Chosen], view: View) -> Float[np.ndarray, "lane batch"]:
+    """How many units there are in each sequence."""
+    examples = view.sequences.examples
+    laid = np.full((len(sets), len(examples)), np.nan)
+    for lane, chosen in enumerate(sets):
+        for rows, one in chosen.sequences(examples):
+            laid[lane, rows] = len(one.indices)
+    return laid
 
 
 @estimate.register
 def _(measure: words.overlap, view: View) -> Estimate:
-    pairs = zip(view.sets(measure.units), view.sets(measure.other), strict=True)
-    shared = np.array([_shared(left, right) for left, right in pairs])
-    batch = len(view.sequences.examples)
-    return per_sequence(np.repeat(shared[:, None], batch, 1), np.ones(batch, dtype=bool))
-
-
-def _shared(left: UnitSet, right: UnitSet) -> float:
-    fewest = min(len(left.indices), len(right.indices))
-    return len({*left.indices} & {*right.indices}) / fewest if fewest and left.place == right.place else np.nan
+    shared, *both = (_sizes(view.sets(u), view) for u in (measure.units & measure.other, measure.units, measure.other))
+    fewest = np.minimum(*both)
+    share = np.divide(shared, fewest, out=np.full_like(shared, np.nan), where=fewest > 0)
+    return per_sequence(share, np.ones(len(view.sequences.examples), dtype=bool))
 
 
 @estimate.register

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
-from neuronspec.engine.picks import Lane, UnitSet, units
+from neuronspec.engine.picks import Chosen, Lane, units
 from neuronspec.engine.signals import Sequences
 from neuronspec.engine.statistics import Estimate
 from neuronspec.engine.subject import Subject
@@ -30,7 +30,7 @@ class View:
     def sequences(self) -> Sequences:
         return self.subject.clean(self.split).sequences
 
-    def sets(self, of: Expression) -> list[UnitSet]:
+    def sets(self, of: Expression) -> list[Chosen]:
         """The units on each lane."""
         return [units(of, lane, self.subject.sizes) for lane in self.lanes]
 

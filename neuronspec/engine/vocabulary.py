@@ -34,13 +34,13 @@ def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
         for problem in _problems(claim, task):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
     if isinstance(recipe, Recipe):
-        check_places(spec, recipe.sizes)
+        check_places(spec, recipe.sizes, recipe.encoder)
 
 
-def check_places(spec: Spec, sizes: Sizes) -> None:
+def check_places(spec: Spec, sizes: Sizes, encoder: bool = False) -> None:
     """Raise SpecError, naming the sentence, for a layer or unit that the networks of a spec do not have."""
     for sentence, claim in spec.claims:
-        for problem in place_problems(claim, spec.recipe, sizes):
+        for problem in place_problems(claim, spec.recipe, sizes, encoder):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
 
 
@@ -87,13 +87,14 @@ def _may_occur(part: Expression, vocabulary: Text) -> bool:
     return not isinstance(part, char) or part.symbol in vocabulary
 
 
-def place_problems(claim: Expression, name: str, sizes: Sizes) -> Iterator[str]:
+def place_problems(claim: Expression, name: str, sizes: Sizes, encoder: bool = False) -> Iterator[str]:
     """What is wrong with sites, layers and units; a site that no layer has makes a claim not applicable, not wrong."""
     layers = 1 + max(layer for layer, _ in sizes)
     inherited = {id(part.site) for part in claim.walk() if isinstance(part, On) and part.site.layer_number is None}
     for part in claim.walk():
         if isinstance(part, Site) and id(part) not in inherited:
-            yield from _site_problems(part, name, layers)
+            yield from _part_problems(part, name, encoder)
+            yield from _layer_problems(part, name, layers)
         elif isinstance(part, Unit | Best):
             site = part.site
             units = sizes.get((site.layer_number or 0, site.name))
@@ -108,9 +109,16 @@ def place_problems(claim: Expression, name: str, sizes: Sizes) -> Iterator[str]:
                 yield f"{part}: the read-out reads hidden of layer {layers - 1}, not {part.site}"
 
 
-def _site_problems(site: Site, name: str, layers: int) -> Iterator[str]:
-    if site.part is not None:
+def _part_problems(site: Site, name: str, encoder: bool) -> Iterator[str]:
+    if encoder and site.part is None:
+        yield f"{site}: {name} has an encoder and a decoder: write decoder.{site}"
+    elif encoder and site.part == "encoder":
+        yield f"{site}: sites of the encoder cannot be measured yet, only its last state: step 0 of decoder.{site.name}"
+    elif site.part is not None and not encoder:
         yield f"{site}: {name} has no {site.part}"
+
+
+def _layer_problems(site: Site, name: str, layers: int) -> Iterator[str]:
     if site.layer_number is None and layers > 1:
         yield f"{site}: {name} has {layers} layers: write {site}.layer(0) to {site}.layer({layers - 1})"
     if site.layer_number is not None and site.layer_number >= layers:

@@ -16,8 +16,9 @@ SIGNED = ("hidden", "cell", "candidate")
 """Sites whose values share the sign of a unit; a gate is open or closed, whichever way its unit points."""
 
 
-BASELINES = ("zero", "mean", "pair", "contrast")
-"""Where integrated gradients set out from: 0, the mean, the paired sequence, the mean of the other class."""
+BASELINES = ("zero", "mean", "pair", "contrast", "past")
+"""Where integrated gradients set out from: 0, the mean, the paired sequence, the mean of the other class, the mean of
+the sequence's own steps before."""
 
 
 class Units(Expression):
@@ -50,6 +51,10 @@ class Units(Expression):
         They keep their sign on hidden, cell and candidate; a gate has none.
         """
         return On(self, site)
+
+    def for_symbol(self, symbol: Expression) -> Units:
+        """Return, of units that are picked for each value of a symbol, those for the value of another symbol."""
+        return for_symbol(self, symbol)
 
     def integrated_gradients(
         self, outcome: Expression, *, at: Any, keep: float, baseline: str = "contrast"
@@ -102,6 +107,9 @@ class Site(Units, word="site"):
     ) -> Units:
         """Pick the units that a linear SVM keeps when the weakest are left out one by one.
 
+        By a symbol they are picked for each of its values, to be told from all others, and used in the sequences that
+        have it.
+
         Args:
             keep: how many: a share of the site, or a number from 1.
             accuracy: instead, the fewest with which, and with any larger set, this share of labels is read right on
@@ -110,7 +118,10 @@ class Site(Units, word="site"):
         return SvmRfe(self, labels, where=where, keep=keep, accuracy=accuracy)
 
     def top(self, score: Expression, *, keep: float) -> Units:
-        """Pick the units with the largest ``contribution`` (a share of the site, or a number)."""
+        """Pick the units with the largest ``contribution`` (a share of the site, or a number).
+
+        Of a symbol's contribution they are picked for each of its values.
+        """
         return Top(self, score, keep=keep)
 
 
@@ -295,6 +306,17 @@ class On(Units, word="on"):
 
     def __repr__(self) -> str:
         return f"{enclosed(self.units)}.on({self.site})"
+
+
+@word
+class for_symbol(Units):
+    """Of units picked for each value of a symbol, those for the value that another symbol has."""
+
+    units: Units = part("units")
+    symbol: Expression = part("symbol")
+
+    def __repr__(self) -> str:
+        return f"{enclosed(self.units)}.for_symbol({self.symbol})"
 
 
 @word

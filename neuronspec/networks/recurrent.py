@@ -191,11 +191,18 @@ class Recurrent(nn.Module):
         """The sites of each layer, in the order in which a step computes them."""
         return KINDS[self.kind]
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw all weights as torch.nn does: uniform within one over the root of the number of units."""
+    def initialise(self, generator: torch.Generator, orthogonal: bool = False) -> None:
+        """Draw all weights as torch.nn does: uniform within one over the root of the number of units.
+
+        Args:
+            orthogonal: draws the recurrent weights of each gate as an orthogonal matrix instead.
+        """
         bound = 1 / math.sqrt(self.units)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        for layer in range(self.depth if orthogonal else 0):
+            for gate in self.weights(layer)["weight_hh"].data.split(self.units, -2):
+                nn.init.orthogonal_(gate, generator=generator)
 
     def weights(self, layer: int) -> Weights:
         """Return the weights of one layer by their torch name without ``_l0``."""

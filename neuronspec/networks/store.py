@@ -24,7 +24,7 @@ from torch import Tensor
 
 from neuronspec.errors import StoreError
 from neuronspec.files import write_atomically
-from neuronspec.networks.models import LanguageModel
+from neuronspec.networks.models import build
 from neuronspec.networks.tasks import Example, Recipe, Task, Text
 from neuronspec.networks.training import TRAINING, Trained, block_of, train_block
 
@@ -80,7 +80,7 @@ class Shelf:
             raise StoreError("the weights are not those that its card describes")
         weights = load(data)
         shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-        expected = {n: tuple(p.shape) for n, p in LanguageModel(self.recipe, len(self.vocabulary)).named_parameters()}
+        expected = {n: tuple(p.shape) for n, p in build(self.recipe, len(self.vocabulary)).named_parameters()}
         if shapes != expected:
             raise StoreError("the weights do not have the recipe's shapes")
         return weights

@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from math import inf
 from os import PathLike
@@ -55,6 +55,8 @@ class Example:
         symbols: values of the whole sequence by name.
         labels: values per step by name.
         pair: the sequence whose values an interchange writes into this one.
+        source: what an encoder reads first. The first symbol of ``text`` is then what the decoder is given, and its
+            step 0 is the bridged state: the state at a step says the symbol at that step.
     """
 
     text: Text
@@ -63,6 +65,7 @@ class Example:
     symbols: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Sequence[float]] = field(default_factory=dict)
     pair: Example | None = None
+    source: Text | None = None
 
 
 SHARES = {"verification": (0.0, 0.25), "discovery": (0.25, 0.5), "corpus": (0.5, 1.0)}
@@ -131,6 +134,10 @@ class TaskMeasure:
     of: Callable[[Sequence[Generated]], float]
 
 
+LATER = ("embedding_scale", "orthogonal", "encoder", "warm_up", "until")
+"""The fields that networks of older stores do not know."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a network is built and trained.
@@ -141,9 +148,16 @@ class Recipe:
         units: units per layer.
         layers: recurrent layers.
         embedding: size of a learnt embedding; None feeds one-hot vectors.
+        embedding_scale: the standard deviation that it is drawn with.
+        orthogonal: whether recurrent weights are drawn as orthogonal matrices.
+        encoder: whether an encoder of the same kind and size reads the ``source`` of each example first: its last
+            state is where the network begins.
         optimiser: ``adam``, ``rmsprop`` or ``sgd``.
         learning_rate: the rate at the start.
-        steps: training steps.
+        warm_up: over how many steps the rate rises to that.
+        steps: training steps; the most, where ``until`` is given.
+        until: an event and a share: training ends once the symbol at this event is the most probable one in this
+            share of held-out sequences.
         batch: sequences per step, drawn anew; None takes the whole training set each time.
         clip: largest gradient norm, per network; None leaves gradients as they are.
         schedule: ``cosine`` (down to ``final`` of the rate) or ``constant``.
@@ -155,14 +169,19 @@ class Recipe:
     units: int
     layers: int = 1
     embedding: int | None = None
+    embedding_scale: float = 1.0
+    orthogonal: bool = False
+    encoder: bool = False
     optimiser: str = "adam"
     learning_rate: float = 0.01
+    warm_up: int = 0
     steps: int = 1000
     batch: int | None = None
     clip: float | None = 1.0
     schedule: str = "cosine"
     final: float = 0.02
     block: int = 10
+    until: tuple[str, float] | None = None
     full: Recipe | None = None
 
     def __post_init__(self) -> None:
@@ -178,10 +197,19 @@ class Recipe:
             optional = value is None and name in ("embedding", "batch")
             if not optional and (not isinstance(value, int) or isinstance(value, bool) or value <= 0):
                 raise TaskError(f"Recipe({name}={value!r}): expected a whole number above 0")
-        for name in ("learning_rate", "clip", "final"):
+        if not isinstance(self.warm_up, int) or not 0 <= self.warm_up < self.steps:
+            raise TaskError(f"Recipe(warm_up={self.warm_up!r}): expected a whole number below steps={self.steps}")
+        if self.until is not None:
+            self._check_until()
+        for name in ("learning_rate", "clip", "final", "embedding_scale"):
             value = getattr(self, name)
             if not (value is None and name == "clip") and not (isinstance(value, int | float) and 0 < value < inf):
                 raise TaskError(f"Recipe({name}={value!r}): expected a finite number above 0")
+
+    def _check_until(self) -> None:
+        event, share = self.until if isinstance(self.until, tuple) and len(self.until) == 2 else ("", 0)
+        if not isinstance(event, str) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise TaskError(f"Recipe(until={self.until!r}): expected an event and a share, e.g. ('target', 0.98)")
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -194,15 +222,15 @@ class Recipe:
         return {(layer, site): self.units for layer in range(self.layers) for site in self.sites}
 
     def facts(self) -> dict[str, object]:
-        """What decides the weights, as JSON data."""
-        facts = asdict(self)
-        del facts["full"]
-        return facts
+        """What decides the weights, as JSON data; later fields only where they say something."""
+        later = {f.name: f.default for f in fields(self) if f.name in LATER}
+        return {name: value for name, value in asdict(self).items() if name != "full" and later.get(name, ()) != value}
 
     @property
     def shown(self) -> str:
         """What ``neuronspec list --networks`` says of it."""
-        return f"{self.kind}, {self.layers} x {self.units} units, {self.steps} steps"
+        kind = f"{self.kind} encoder-decoder" if self.encoder else self.kind
+        return f"{kind}, {self.layers} x {self.units} units, {self.steps} steps"
 
 
 @dataclass(frozen=True)
@@ -258,6 +286,10 @@ class Task:
             units are picked and judged on them.
         sample: draws one example from a ``random.Random``, for all other tasks; training, discovery and
             verification draw from streams of their own. ``windows(text, length)`` deals out pieces of a text.
+        probe: draws, in place of ``sample``, the examples for discovery and verification, where networks are to be
+            examined on others than they are trained on.
+        own_words: claims about one run, where networks are examined on what they say themselves: each prompt of
+            discovery and verification is completed by the network, and kept where its run meets these claims.
         size: how many examples of a sample are drawn for discovery, and for verification.
         corpus_size: how many are drawn to train on.
         end: symbol that closes every sequence; it is predicted, never read. None where nothing does (a text cut
@@ -272,6 +304,8 @@ class Task:
     competence: Claim
     examples: Sequence[Example] | None = None
     sample: Callable[[random.Random], Example] | windows | None = None
+    probe: Callable[[random.Random], Example] | None = None
+    own_words: Sequence[Claim] = ()
     size: int = 200
     corpus_size: int = 2000
     end: str | None = "$"
@@ -293,6 +327,14 @@ class Task:
             raise TaskError(f"Task(end={self.end!r}): expected one symbol that is not in alphabet={self.alphabet!r}")
         if len(set(self.alphabet)) < len(self.alphabet) or not self.alphabet:
             raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
+        object.__setattr__(self, "own_words", tuple(self.own_words))
+        if self.probe is not None and self.sample is None:
+            raise TaskError("Task(probe=...): a census is examined on its own examples; give sample=")
+        for claim in self.own_words:
+            if not isinstance(claim, Claim) or getattr(claim.measure, "under", None) is not None:
+                raise TaskError(
+                    f"Task(own_words={claim!r}): expected claims about a clean run, e.g. exact_match() >= 1"
+                )
         if not isinstance(self.competence, Claim):
             raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
 
@@ -364,30 +406,44 @@ class Task:
         if isinstance(self.sample, windows):
             return self.sample.deal(stream, size)
         rng = random.Random(f"{self.name} {stream}")
-        return (self._sample(rng) for _ in range(size))
+        name = "sample" if stream == "corpus" or self.probe is None else "probe"
+        return (self._called(name, rng) for _ in range(size))
 
-    def _sample(self, rng: random.Random) -> Example:
+    def _called(self, name: str, rng: random.Random) -> Example:
         try:
-            return self.sample(rng)  # type: ignore[misc, operator]
+            return getattr(self, name)(rng)
         except Exception as error:  # a task file is anybody's code
-            raise TaskError(f"task {self.name}: sample raised {type(error).__name__}: {error}") from error
+            raise TaskError(f"task {self.name}: {name} raised {type(error).__name__}: {error}") from error
 
     def check(self, example: Example) -> None:
         """Raise TaskError for an example that does not fit the task."""
         if not isinstance(example, Example):
             raise TaskError(f"task {self.name}: {example!r:.60} is not an Example")
-        if not isinstance(example.text, tuple if self.of_words else str) or not is_text(example.text):
-            wanted = "a tuple of words" if self.of_words else "a string"
-            raise TaskError(f"task {self.name}: {example.text!r:.60}: expected {wanted}, as the alphabet has it")
-        if not example.text:
-            raise TaskError(f"task {self.name}: an example has an empty text")
-        for symbol in example.text:
-            if symbol not in self._symbols or symbol == self.end:
-                raise TaskError(
-                    f"task {self.name}: {example.text!r:.200} holds {symbol!r}, which is not in {self.told}"
-                )
+        self._check_text(example.text)
         if not isinstance(example.prompt, int) or not 0 < example.prompt <= len(example.text):
             raise TaskError(f"task {self.name}: prompt={example.prompt} lies outside {example.text!r}")
+        if example.source is not None:
+            self._check_text(example.source, self.vocabulary)
+        elif any(getattr(recipe, "encoder", False) for recipe in self.recipes.values()):
+            raise TaskError(f"task {self.name}: {example.text!r:.60}: expected a source= for the encoder to read")
+        self._check_named(example)
+        if isinstance(example.pair, Example):
+            self.check(replace(example.pair, pair=None))  # whose own pair plays no part
+        elif example.pair is not None:
+            raise TaskError(f"task {self.name}: pair={example.pair!r}: expected an Example")
+
+    def _check_text(self, text: object, symbols: Text = ()) -> None:
+        if not isinstance(text, tuple if self.of_words else str) or not is_text(text):
+            wanted = "a tuple of words" if self.of_words else "a string"
+            raise TaskError(f"task {self.name}: {text!r:.60}: expected {wanted}, as the alphabet has it")
+        if not text:
+            raise TaskError(f"task {self.name}: an example has an empty text")
+        for symbol in text:
+            if symbol not in self._symbols or (symbol == self.end and symbol not in symbols):
+                raise TaskError(f"task {self.name}: {text!r:.200} holds {symbol!r}, which is not in {self.told}")
+
+    def _check_named(self, example: Example) -> None:
+        """Check the events, symbols and labels of an example."""
         for kind in ("events", "symbols", "labels"):
             if not isinstance(getattr(example, kind), Mapping):
                 raise TaskError(f"task {self.name}: {kind}={getattr(example, kind)!r}: expected values by name")
@@ -404,10 +460,6 @@ class Task:
                 raise TaskError(
                     f"task {self.name}: symbol {name!r} is {value!r}: expected one of the alphabet, {self.told}"
                 )
-        if isinstance(example.pair, Example):
-            self.check(replace(example.pair, pair=None))  # whose own pair plays no part
-        elif example.pair is not None:
-            raise TaskError(f"task {self.name}: pair={example.pair!r}: expected an Example")
 
     @cached_property
     def named_by_examples(self) -> dict[str, frozenset[str]]:
@@ -428,7 +480,7 @@ class Task:
 
     def corpus_hash(self) -> str:
         """Return 16 hex digits that stand for what networks are trained on."""
-        texts = [example.text for example in self.draw("corpus")]
+        texts = [e.text if e.source is None else [e.source, e.text] for e in self.draw("corpus")]
         told = json.dumps([self.vocabulary, texts] + [[]] * (not self.ends), ensure_ascii=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 

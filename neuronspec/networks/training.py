@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks.models import LanguageModel, stack, tokens_of, unstack
+from neuronspec.errors import TaskError
+from neuronspec.networks.models import EncoderDecoder, LanguageModel, build, stack, tokens_of, unstack
 from neuronspec.networks.tasks import Example, Recipe, Text
 
 TRAINING = 1
@@ -47,7 +48,7 @@ def blocks_of(seeds: Iterable[int], recipe: Recipe) -> list[range]:
 
 def untrained(recipe: Recipe, symbols: int, seed: int) -> LanguageModel:
     """Return the network before training."""
-    return LanguageModel(recipe, symbols).initialise(seed)
+    return build(recipe, symbols).initialise(seed)
 
 
 @contextmanager
@@ -99,42 +100,114 @@ def train_block(
         one ``Trained`` per seed, in their order.
     """
     singles = [untrained(recipe, len(vocabulary), seed) for seed in seeds]
-    model = stack(singles, LanguageModel(recipe, len(vocabulary), replicates=len(seeds)))
+    model = stack(singles, build(recipe, len(vocabulary), replicates=len(seeds)))
     optimiser, schedule = _optimiser(recipe, model)
-    batches = _batches(recipe, *encode(corpus, vocabulary, ends), seeds)
+    held_out = HELD_OUT if recipe.until else 0
+    reached = _reached(recipe, corpus[len(corpus) - held_out :], vocabulary)
+    batches = _batches(recipe, Lesson.of(corpus[: len(corpus) - held_out], vocabulary, ends), seeds)
     curve: list[tuple[int, list[float]]] = []
     for step in range(recipe.steps):
-        losses = _losses(model, *next(batches))
+        losses = _losses(model, next(batches))
         optimiser.zero_grad()
         losses.sum().backward()
         if recipe.clip is not None:
             _clip(model, recipe.clip)
         optimiser.step()
         schedule.step()
+        progress(step + 1)
         if step % max(1, recipe.steps // CURVE_POINTS) == 0 or step == recipe.steps - 1:
             curve.append((step, losses.tolist()))
-        progress(step + 1)
+            if reached(model):
+                break
     weights = unstack(model)
     return [Trained(seed, weights[r], [(step, losses[r]) for step, losses in curve]) for r, seed in enumerate(seeds)]
 
 
-def _losses(model: LanguageModel, read: Tensor, due: Tensor) -> Float[Tensor, " replicate"]:
+@dataclass(frozen=True)
+class Lesson:
+    """Sequences to learn, each axis ``batch`` of one network or ``replicate batch``.
+
+    Args:
+        read, due: as ``encode`` gives them.
+        source, lengths: what the encoder of each reads first, and how much of it there is.
+    """
+
+    read: Int[Tensor, time * batch]
+    due: Int[Tensor, time * batch]
+    source: Int[Tensor, time * batch] | None = None
+    lengths: Int[Tensor, " *batch"] | None = None
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], vocabulary: Text, ends: bool = True) -> Lesson:
+        """Return some examples as one lesson."""
+        read, due = encode(examples, vocabulary, ends)
+        sources = [example.source or () for example in examples]
+        if not all(sources):
+            return cls(read, due)
+        return cls(read, due, tokens_of(sources, vocabulary), torch.tensor([len(source) for source in sources]))
+
+    def rows(self, rows: Int[Tensor, "replicate batch"]) -> Lesson:
+        """Return some of the sequences for each replicate; of sources and what follows, as far as any of them goes."""
+        read, due = self.read[:, rows], self.due[:, rows]
+        if self.source is None or self.lengths is None:
+            return Lesson(read, due)
+        lengths, last = self.lengths[rows], int((due != IGNORED).flatten(1).any(1).sum())
+        return Lesson(read[:last], due[:last], self.source[: int(lengths.max()), rows], lengths)
+
+    def logits(self, model: LanguageModel) -> Float[Tensor, "time *batch symbol"]:
+        """Return what a network expects after each token."""
+        states = None
+        if isinstance(model, EncoderDecoder) and self.source is not None and self.lengths is not None:
+            states = model.encode(self.source, self.lengths)
+        return model(self.read, states)[0]
+
+
+HELD_OUT = 1000
+"""So many of the last sequences are held out where training ends by its accuracy."""
+
+
+def _reached(recipe: Recipe, held_out: Sequence[Example], vocabulary: Text) -> Callable[[LanguageModel], bool]:
+    """Whether all replicates say the symbol at an event in a share of the held-out sequences."""
+    if recipe.until is None:
+        return lambda model: False
+    event, share = recipe.until
+    examples = [example for example in held_out if event in example.events]
+    if not examples:
+        raise TaskError(f"Recipe(until={recipe.until!r}): no example has an event {event!r}")
+    lesson = Lesson.of(examples, vocabulary)
+    last = torch.tensor([example.events[event] - 1 for example in examples])
+    due, batch = lesson.due[last, range(len(examples))], torch.arange(len(examples))
+
+    @torch.no_grad()
+    def reached(model: LanguageModel) -> bool:
+        said = lesson.logits(model).movedim(1, 2)[last, batch].argmax(-1)  # [batch replicate]
+        return bool(((said == due.unsqueeze(1)).double().mean(0) >= share).all())
+
+    return reached
+
+
+def _losses(model: LanguageModel, lesson: Lesson) -> Float[Tensor, " replicate"]:
     """Mean cross-entropy of each replicate; they share no weights, so the sum trains each as if it were alone."""
-    logits, _, _ = model(read)  # [time replicate batch symbol]
+    logits, due = lesson.logits(model), lesson.due  # [time replicate batch symbol]
     due = due.unsqueeze(1).expand(logits.shape[:-1]) if due.dim() == 2 else due
-    each = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
+    if isinstance(model, EncoderDecoder):  # row by row, which for many symbols is faster
+        rows = logits.movedim(1, 0).flatten(0, 2)
+        each = nn.functional.cross_entropy(rows, due.movedim(1, 0).flatten(), ignore_index=IGNORED, reduction="none")
+        each = each.view(due.shape[1], len(due), -1).movedim(0, 1)
+    else:
+        each = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
     return each.sum((0, 2)) / (due != IGNORED).sum((0, 2))
 
 
-def _batches(recipe: Recipe, read: Tensor, due: Tensor, seeds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(recipe: Recipe, lesson: Lesson, seeds: Sequence[int]) -> Iterator[Lesson]:
     """The whole corpus each time, or for every seed a batch ``[time replicate batch]`` drawn by a stream of its own."""
     if recipe.batch is None:
         while True:
-            yield read, due
+            yield lesson
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     while True:
-        rows = torch.stack([torch.randint(read.shape[1], (recipe.batch,), generator=g) for g in generators])
-        yield read[:, rows], due[:, rows]
+        sequences = lesson.read.shape[1]
+        yield lesson.rows(torch.stack([torch.randint(sequences, (recipe.batch,), generator=g) for g in generators]))
 
 
 def _optimiser(recipe: Recipe, model: nn.Module) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
@@ -142,10 +215,11 @@ def _optimiser(recipe: Recipe, model: nn.Module) -> tuple[torch.optim.Optimizer,
     optimiser = makers[recipe.optimiser](model.parameters(), lr=recipe.learning_rate)
 
     def rate(step: int) -> float:
+        risen = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
         if recipe.schedule == "constant":
-            return 1.0
+            return risen
         done = min(1.0, step / recipe.steps)
-        return recipe.final + (1 - recipe.final) * 0.5 * (1 + math.cos(math.pi * done))
+        return risen * (recipe.final + (1 - recipe.final) * 0.5 * (1 + math.cos(math.pi * done)))
 
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
 

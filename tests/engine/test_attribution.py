@@ -623,7 +623,7 @@ WRONG = {
     "a baseline": (
         {"baseline": "blurred"},
         SpecError,
-        "baseline 'blurred' does not exist; known: contrast, mean, pair, zero",
+        "baseline 'blurred' does not exist; known: contrast, mean, pair, past, zero",
     ),
     "a layer": (
         {"place": (2, "cell")},
@@ -679,7 +679,7 @@ WRONG = {
     "no step in a pair": (
         {"baseline": "pair", "at": ns.start + 5, "outcome": ns.probability("a", at=ns.end)},
         Undecidable,
-        "no sequence to attribute: none has a pair with start + 5",
+        "no sequence to attribute: none has a baseline for start + 5",
     ),
     "one class, due in all": (
         {"outcome": ns.probability(ns.one_of(ALPHABET), at=OUT), "baseline": "contrast"},
