@@ -7,7 +7,7 @@ This module holds the words of the language, and ``wrap`` for a network of your 
 import importlib as _importlib
 import typing as _typing
 
-from neuronspec.language.claims import refuted, side_effect, unspecific
+from neuronspec.language.claims import as_far, refuted, side_effect, unspecific
 from neuronspec.language.interventions import (
     add,
     clamp,
@@ -28,6 +28,7 @@ from neuronspec.language.measures import (
     correlation,
     count,
     cross_entropy,
+    drive,
     emits,
     exact_match,
     f1,
@@ -102,6 +103,7 @@ __all__ = [
     "Spec",
     "add",
     "after",
+    "as_far",
     "auprc",
     "auroc",
     "before",
@@ -118,6 +120,7 @@ __all__ = [
     "decoder",
     "delay",
     "depth",
+    "drive",
     "each",
     "emits",
     "encoder",

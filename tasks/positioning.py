@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from neuronspec import count, emits, event, symbol
-from neuronspec.networks import Example, Recipe, Task
+from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
 
 GO, END = "<go>", "<end>"
 SHORTEST, LONGEST = 3, 13
@@ -89,9 +89,22 @@ class Language:
         )
 
 
+def accuracy(examples: Sequence[Example]) -> TaskMeasure:
+    """Return the share of examples in which the network says the word that is asked for where it is asked for."""
+
+    def share(runs: Sequence[Generated]) -> float:
+        asked = [(e.events["target_step"] - e.prompt, e.symbols["target_token"]) for e in examples]
+        said = [run.came[at : at + 1] == (word,) for run, (at, word) in zip(runs, asked, strict=True)]
+        return sum(said) / len(said)
+
+    return TaskMeasure(examples, share)
+
+
 def positioning(language: Language, recipes: dict[str, Recipe]) -> Task:
     """Return the task of a language."""
     asked, due = symbol("target_token"), event("target_step")
+    rng = random.Random("held out")
+    held_out = [language.sample(rng) for _ in range(2000)]
     return Task(
         alphabet=[*language.words, *map(str, range(1, LONGEST + 1)), GO],
         sample=language.sample,
@@ -101,6 +114,10 @@ def positioning(language: Language, recipes: dict[str, Recipe]) -> Task:
         corpus_size=PAIRS,
         end=END,
         competence=emits(asked, at=due) >= 0.95,
+        measures={
+            "accuracy": accuracy(held_out),
+            "accuracy_from_9_to_13": accuracy([e for e in held_out if e.events["target_step"] > max(POSITIONS)]),
+        },
         recipes=recipes,
     )
 

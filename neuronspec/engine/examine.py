@@ -16,6 +16,7 @@ import numpy as np
 
 from neuronspec.engine.behaviour_measures import own_words
 from neuronspec.engine.evaluate import View, estimate, of_claim
+from neuronspec.engine.matched import lanes_moved_as_far
 from neuronspec.engine.mutants import Mutant, bases_beyond_size, mutants_of
 from neuronspec.engine.picks import DRAWS, Lane, bases, independent_lanes, places, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
@@ -24,7 +25,7 @@ from neuronspec.engine.statistics import LEVEL, Control, Estimate, Outcome, comp
 from neuronspec.engine.subject import Clock, Subject
 from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
-from neuronspec.language.claims import Claim
+from neuronspec.language.claims import Claim, as_far
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import measured, median_over_seeds, overlap, probe
 from neuronspec.language.signals import Shuffled
@@ -258,6 +259,9 @@ class _Look:
             )
             controls["shuffled labels"] = compare(ours, shuffled, census, self.level)
         for rival in claim.rivals:
+            if isinstance(rival, as_far):
+                controls["units moved as far"] = self._moved_as_far(claim, own, ours)
+                continue
             against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
             controls[f"rival {rival}"] = compare(ours, self._like(ours, against, measure), census, self.level)
         said = judge(claim, ours, controls, census, self.level)
@@ -289,6 +293,13 @@ class _Look:
         drawn = self._as_found(claim.measure, ours, drawn)
         control = compare(ours, drawn, self.request.census, self.level)
         return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
+
+    def _moved_as_far(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
+        try:
+            lanes = lanes_moved_as_far(claim.measure, own, self.subject, self._rng(claim))
+            return compare(ours, of_claim(claim, View(self.subject, lanes)), self.request.census, self.level)
+        except (NetworkError, Undecidable) as error:
+            return Control(note=str(error))
 
     def _as_found(self, measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
         """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""

@@ -120,6 +120,14 @@ Chosen: TypeAlias = UnitSet | UnitSets
 """The units that an expression means: one set, or one per value of a symbol."""
 
 
+def sets_of(chosen: Chosen, examples: Sequence[Example]) -> list[tuple[Value, UnitSet, Int[np.ndarray, " some"]]]:
+    """Return each set with the value and the sequences that it is for; one set is for all, without a value."""
+    if isinstance(chosen, UnitSet):
+        return [((), chosen, np.arange(len(examples)))]
+    value = {id(one): v for v, one in chosen.sets.items()}
+    return [(value[id(one)], one, rows) for rows, one in chosen.sequences(examples)]
+
+
 def set_by_set(of: Callable[..., UnitSet], *chosen: Chosen) -> Chosen:
     """Apply a function to sets: value by value where some are per value, of all pairs of values of two symbols."""
     symbols, values = _values(chosen)

@@ -11,9 +11,9 @@ from itertools import takewhile
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from neuronspec.engine.patching import Clean, Compiled, Sources, compile_edits
+from neuronspec.engine.patching import Clean, Compiled, Known, RowEdit, Sources, compile_edits
 from neuronspec.engine.picks import Chosen, Lane, Scores, ScoresByValue, Sizes
 from neuronspec.engine.signals import Sequences, codes_of
 from neuronspec.engine.tracing import (
@@ -29,7 +29,7 @@ from neuronspec.engine.tracing import (
     texts,
     trace,
 )
-from neuronspec.errors import NetworkError
+from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
 from neuronspec.networks.cells import Place, State
@@ -219,6 +219,26 @@ class Subject:
             after = {place: as_numpy(v[: clean.sequences.time - start, rows]) for place, v in run.values.items()}
             values = {place: np.concatenate([clean.values[place][:start], v]) for place, v in after.items()}
             yield replace(clean, values=values, logits=torch.cat([clean.logits[:start], run.logits[:, rows]]))
+
+    def displacement(self, under: Intervention, lane: Lane, generates: bool) -> Float[np.ndarray, "batch unit"]:
+        """Return how far an edit moves each unit in the clean run, squared; NaN in a sequence it cannot be made in.
+
+        Raises:
+            Undecidable: no moment decides where it is made, or it is of several sites.
+        """
+        clean = self.own_words() if generates else self.clean("verification")
+        compiled = self._compiled(under, [lane], lambda: clean)
+        edits = [e for e in compiled.edits.edits if isinstance(e, RowEdit) and isinstance(e.when, Known)]
+        if not edits or len(edits) < len(compiled.edits.edits) or len(compiled.edits.places) > 1:
+            raise Undecidable(f"{under}: nothing says beforehand how far it moves units")
+        values = torch.from_numpy(clean.values[edits[0].place]).to(self.network.device)
+        moved = torch.zeros_like(values[0], dtype=torch.double)
+        for step, old in enumerate(values):
+            new = old
+            for edit in edits:
+                new = edit(step, new)
+            moved += (new - old).double().square()
+        return np.where(compiled.used[:, None], moved.cpu().numpy(), np.nan)
 
     def _states_before(self, start: int, clean: Clean | None, lanes: int) -> list[State]:
         """The clean state of every layer before a step, once per lane."""

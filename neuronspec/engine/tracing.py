@@ -15,7 +15,7 @@ from torch import Tensor
 
 from neuronspec.errors import NetworkError
 from neuronspec.networks import parity
-from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.cells import Edit, GatedCell, Place, State
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, Model, build, later, tokens_of
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Example, Generated, Recipe, Text
@@ -61,6 +61,18 @@ class Network:
     @property
     def shown(self) -> str:
         return f"{self.name} seed {self.seed}"
+
+    def recurrent_weights(self, place: Place) -> Float[np.ndarray, "unit hidden"]:
+        """Return the weights by which the units of a gate or candidate read the hidden state.
+
+        Raises:
+            NetworkError: only the network itself knows.
+        """
+        layer, site = place
+        cell = self.model.layers[layer].forwards
+        if not isinstance(cell, GatedCell) or site not in cell.gates or self.model.layers[layer].backwards is not None:
+            raise NetworkError(f"{self.name}: what drives {site} of layer {layer} is not known of this kind of network")
+        return as_numpy(cell.weights["weight_hh"].chunk(len(cell.gates))[cell.gates.index(site)].detach())
 
     @property
     def bridge(self) -> int:

@@ -120,7 +120,28 @@ def _pearson(totals: np.ndarray) -> np.ndarray:
 def _(measure: words.mean, view: View) -> Estimate:
     laid, kept = activations(measure, view)
     present = np.isfinite(laid)
-    return Estimate(sums(kept, np.where(present, laid, 0.0).sum(-1), present.sum(-1)))
+    counted = np.abs(laid) if measure.absolute else laid
+    return Estimate(sums(kept, np.where(present, counted, 0.0).sum(-1), present.sum(-1)))
+
+
+@estimate.register
+def _(measure: words.drive, view: View) -> Estimate:
+    network, examples = view.subject.network, view.sequences.examples
+    at = moments(measure.at, view.sequences)
+    used = at > network.bridge
+    if not used.any():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or has no step before it")
+    driven = np.full((len(view.lanes), len(examples)), np.nan)
+    for lane, (gates, by) in enumerate(zip(view.sets(measure.of), view.sets(measure.by), strict=True)):
+        hidden = view.subject.clean(view.split).values[by.place][np.maximum(at - 1, 0), np.arange(len(examples))]
+        alone = np.zeros_like(hidden)
+        for rows, one in by.sequences(examples):
+            theirs = np.ix_(rows, np.array(one.indices, dtype=int))
+            alone[theirs] = hidden[theirs]
+        inputs = alone @ network.recurrent_weights(gates.place).T
+        for rows, one in gates.sequences(examples):
+            driven[lane, rows] = inputs[rows][:, list(one.indices)].mean(1)
+    return per_sequence(driven, used)
 
 
 @estimate.register

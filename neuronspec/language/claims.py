@@ -12,6 +12,16 @@ EXPECTATIONS = ("supported", "refuted", "unspecific")
 
 
 @word
+class as_far(Expression):
+    """A rival: random other units, as many as it takes to move the state as far as the edit of the claimed ones does.
+
+    As many random units may move it less: then it could be the distance that does it, whichever the units.
+    """
+
+    kinds = frozenset({"control"})
+
+
+@word
 class Claim(Expression, word="claim"):
     """A measure lies at or above ``low`` and at or below ``high``.
 
@@ -22,19 +32,14 @@ class Claim(Expression, word="claim"):
     measure: Any = part("measure")
     low: float | None = number(default=None, kw_only=True)
     high: float | None = number(default=None, kw_only=True)
-    rivals: tuple[Expression, ...] = several("signal", default=())
+    rivals: tuple[Expression, ...] = several("signal", "control", default=())
     expected: str = text(default="supported", kw_only=True)
     side_effect: bool = flag(default=False, kw_only=True)
 
     def check(self) -> None:
-        if self.rivals and not hasattr(self.measure, "signal"):
-            raise SpecError(f"{self.measure}: a rival takes the place of a measure's signal, and this one has none")
-        if self.rivals and self.measure.signal in self.rivals:
-            raise SpecError(
-                f"{self.measure}: against({self.measure.signal}): a rival is another signal, not the true one"
-            )
-        for rival in self.rivals:
-            replace(self.measure, signal=rival).check()
+        self._check_rivals([rival for rival in self.rivals if not isinstance(rival, as_far)])
+        if as_far() in self.rivals and not any("intervention" in inner.kinds for inner in self.measure.walk()):
+            raise SpecError(f"{self.measure}: against(as_far()): nothing is edited here; it is about under=")
         if self.side_effect and self.measure.word == "share_of_seeds":
             raise SpecError(
                 f"side_effect({self.measure} {self.bound}): the claim inside has the controls; say it of that"
@@ -45,6 +50,16 @@ class Claim(Expression, word="claim"):
             raise SpecError(f"{self.measure}.between({self.low:g}, {self.high:g}): low lies above high")
         if self.expected not in EXPECTATIONS:
             raise SpecError(f"expected={self.expected!r}: expected one of {', '.join(EXPECTATIONS)}")
+
+    def _check_rivals(self, signals: list[Expression]) -> None:
+        if signals and not hasattr(self.measure, "signal"):
+            raise SpecError(f"{self.measure}: a rival takes the place of a measure's signal, and this one has none")
+        if signals and self.measure.signal in signals:
+            raise SpecError(
+                f"{self.measure}: against({self.measure.signal}): a rival is another signal, not the true one"
+            )
+        for rival in signals:
+            replace(self.measure, signal=rival).check()
 
     def __bool__(self) -> NoReturn:
         raise SpecError(
@@ -80,7 +95,7 @@ class Claim(Expression, word="claim"):
             raise SpecError(f"{word}({self}): expected a measure and a bound, and no more")
 
     def against(self, *rivals: Any) -> Claim:
-        """Demand that each rival signal, put in the place of the true one, does worse."""
+        """Demand that each rival signal, put in the place of the true one, does worse; or units moved ``as_far()``."""
         return replace(self, rivals=self.rivals + rivals)
 
     def evidence_key(self, recipe: str) -> str:

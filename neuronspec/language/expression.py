@@ -24,6 +24,7 @@ KINDS = {
     "intervention": "an intervention, e.g. zero(cell[3], at='X')",
     "measure": "a measure, e.g. exact_match()",
     "claim": "a claim, e.g. exact_match() >= 0.99",
+    "control": "units to stand in, as_far()",
 }
 
 _shorthands: dict[tuple[str, type], Callable[[Any], Expression]] = {}
@@ -138,11 +139,11 @@ def part(*kinds: str, default: Any = MISSING, kw_only: bool = False) -> Any:
     return field(default=default, kw_only=kw_only, metadata={"read": read})
 
 
-def several(kind: str, *, default: Any = MISSING) -> Any:
-    """A field holding a tuple of expressions of one kind."""
+def several(*kinds: str, default: Any = MISSING) -> Any:
+    """A field holding a tuple of expressions of these kinds."""
 
     def read(value: Any, where: str) -> Any:
-        return tuple(as_kind(item, (kind,), where) for item in value)
+        return tuple(as_kind(item, kinds, where) for item in value)
 
     return field(default=default, metadata={"read": read})
 

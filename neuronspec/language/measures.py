@@ -147,12 +147,13 @@ class probe(UnitMeasure):
 
 @word
 class mean(UnitMeasure):
-    """Mean value over units and steps.
+    """Mean value over units and steps; ``absolute`` takes their sizes.
 
     Of ``where`` it notices extra steps, not missing ones; ``spread`` and ``saturation`` likewise.
     """
 
     centre = 0.0
+    absolute: bool = flag(default=False, kw_only=True)
 
 
 @word
@@ -189,6 +190,22 @@ class contribution(Measure):
 
     def check(self) -> None:
         _want_token(self)
+
+
+@word
+class drive(Measure):
+    """What some units add to the input of a gate: recurrent weight times value, summed over them.
+
+    The mean over the units of the gate and over sequences, as the gate is at a moment.
+    """
+
+    of: Units = part("units", kw_only=True)
+    by: Units = part("units", kw_only=True)
+    at: Moment | str = part("moment", kw_only=True)
+
+    def check(self) -> None:
+        if self.of.place.name in ("hidden", "cell") or self.by.place.name != "hidden":
+            raise SpecError(f"{self}: expected units of a gate or candidate, and by= units of hidden, which drive it")
 
 
 @word

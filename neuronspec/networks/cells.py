@@ -144,6 +144,13 @@ STEPS: dict[str, Step] = {
 }  # fmt: skip
 BLOCKS = {"rnn": 1, "relu_rnn": 1, "lstm": 4, "peephole_lstm": 4, "gru": 3, "reset_before_gru": 3}
 """How many rows of weights a unit has."""
+ROWS = {
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
+    "peephole_lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "candidate"),
+    "reset_before_gru": ("reset_gate", "update_gate", "candidate"),
+}
+"""The gates in the order in which the weights hold them."""
 SITES = KINDS | {"relu_rnn": KINDS["rnn"]}
 
 
@@ -159,6 +166,11 @@ class GatedCell:
     kind: str
     weights: Weights
     fast_gradients: bool = False
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The gates in the order in which the weights hold them."""
+        return ROWS.get(self.kind, ())
 
     @property
     def single(self) -> bool:

@@ -48,7 +48,7 @@ def _products(cell: GatedCell, inputs: Tensor) -> dict[str, Tensor]:
     bias = w["bias_ih"] + w["bias_hh"]
     if cell.kind == "gru":  # torch's form: its reset gate acts on the hidden bias of the candidate too
         bias[-cell.units :] = w["bias_ih"][-cell.units :]
-    parts = zip(GATES[cell.kind], bias.split(cell.units), w["weight_ih"].split(cell.units), strict=True)
+    parts = zip(cell.gates, bias.split(cell.units), w["weight_ih"].split(cell.units), strict=True)
     return {site: torch.addmm(b, rows, weight.T).unflatten(0, inputs.shape[:2]) for site, b, weight in parts}
 
 
@@ -126,9 +126,3 @@ RUNS: dict[str, Callable[[Weights, Begin, int, State, Edits], State]] = {
     "gru": _gru,
     "reset_before_gru": _reset_before_gru,
 }
-GATES = {
-    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
-    "gru": ("reset_gate", "update_gate", "candidate"),
-    "reset_before_gru": ("reset_gate", "update_gate", "candidate"),
-}
-"""The gates in the order in which the weights hold them."""
