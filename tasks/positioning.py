@@ -21,7 +21,7 @@ SUCCESSORS, FOLLOWS = 20, 0.65
 """So many words like to follow each word, and one of them does so often; else any word does, by its frequency."""
 COMMON, POSITIONS = 10, range(2, 9)
 """The commonest words and the positions that networks are examined on."""
-PAIRS = 60_000
+PAIRS = 150_000
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ GRU = Recipe(
     orthogonal=True,
     learning_rate=0.02,
     warm_up=200,
-    steps=2500,
+    steps=3000,
+    until=("target_step", 0.99),
     batch=128,
     final=0.03,
     block=1,

@@ -122,7 +122,9 @@ class _Examination:
 
     def _subject(self, network: Network, discovery: Sequence[Example], verification: Sequence[Example]) -> Subject:
         asked = places(self.request.claims, network.sizes)
-        return Subject(network, discovery, verification, asked, self.clock, self.request.temperature)
+        request = self.request
+        own = bool(request.own_words)
+        return Subject(network, discovery, verification, asked, self.clock, request.temperature, asked=own)
 
     def _own_words(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples as the network puts them itself, where the task wants that, and its run is as it wants."""

@@ -77,6 +77,7 @@ class Subject:
         places: the layers and sites that claims ask for; all of them are recorded in one run.
         temperature: at which it generates; 0 is greedy.
         length: how many symbols it says after each prompt; None goes by what is due.
+        asked: whether events are about what is asked for, and so hold in whatever the network says.
         inputs: what the sequences are read as, ``[time batch ...]``, where they are no texts.
     """
 
@@ -87,6 +88,7 @@ class Subject:
     clock: Clock = field(default_factory=Clock)
     temperature: float = 0.0
     length: int | None = None
+    asked: bool = False
     inputs: torch.Tensor | None = None
     whole: Subject | None = None
     """The same on more verification sequences, whose first are the ones here."""
@@ -120,7 +122,7 @@ class Subject:
         """Return the run over the verification prompts, each completed by the network itself."""
         if self._own_words is None:
             came = self.own_texts
-            said = [_said(e, text) for e, text in zip(self.verification, came, strict=True)]
+            said = [_said(e, text, self.asked) for e, text in zip(self.verification, came, strict=True)]
             same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
             self._own_words = self.clean("verification") if same else self._read(said)
         return self._own_words
@@ -312,9 +314,9 @@ def limits(examples: Sequence[Example], ends: bool) -> list[int]:
     return [e.prompt + longest for e in examples]
 
 
-def _said(example: Example, text: Text) -> Example:
+def _said(example: Example, text: Text, asked: bool) -> Example:
     """An example as the network put it; the task's labels and events hold as far as it agrees, and not beyond."""
     agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
     labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}
-    events = {name: step for name, step in example.events.items() if step < agree}
+    events = {name: step for name, step in example.events.items() if step < (len(text) if asked else agree)}
     return replace(example, text=text, labels=labels, events=events)

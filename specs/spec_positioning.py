@@ -1,0 +1,222 @@
+"""Token positioning: which units of a decoder store a word, count down to its position, trigger it and say it.
+
+Step 0 of the decoder is the bridged state, the encoder's last one; the state at step t says the word at step t. All is
+measured on what the network says itself, where it says the word once, at its position. ``due`` is that position.
+"""
+
+from neuronspec import (
+    Spec,
+    as_far,
+    before,
+    contribution,
+    correlation,
+    decoder,
+    delay,
+    drive,
+    emits,
+    event,
+    increments,
+    interchange,
+    keep_only,
+    mean,
+    measured,
+    moves,
+    others,
+    overlap,
+    position,
+    probability,
+    probe,
+    r2,
+    refuted,
+    saturation,
+    shift,
+    step_of,
+    steps_to,
+    symbol,
+    unspecific,
+    zero,
+)
+
+SOURCE = "Lee et al. 2020, Exposing the functionalities of neurons for GRU based sequence-to-sequence model"
+
+due, asked, other = event("target_step"), symbol("target_token"), symbol("other_token")
+said, left = probability(asked, at=due), steps_to(due)
+now = left.equals(0)
+on_the_way = before(due) & (position() >= 1)
+
+# Three stages: a linear machine reads the label from these units, they carry the probability of the word, and
+# (the claims) editing them does what their role says. Of storing units there is one set for each word.
+
+
+def read(label):
+    """Return the 35 % of the units that a linear machine keeps to read a label before the word is due."""
+    return decoder.hidden.svm_rfe(label, where=before(due), keep=0.35)
+
+
+def storers(keep, baseline="contrast"):
+    """Return the units that tell the word from others, and matter: against the mean state of other words."""
+    return read(asked).integrated_gradients(said, at=due - 1, keep=keep, baseline=baseline)
+
+
+def counters(keep, baseline="past"):
+    """Return the units that tell how many steps are left, and matter: against the steps before."""
+    return read(left).integrated_gradients(said, at=due - 1, keep=keep, baseline=baseline)
+
+
+def triggers(keep):
+    """Return the units that tell the last step before the word from all others, and matter."""
+    return read(left.equals(1)).integrated_gradients(said, at=due - 1, keep=keep, baseline="past")
+
+
+storing, counting, triggering = storers(0.20), counters(0.20), triggers(0.20)
+outputting = decoder.hidden.top(contribution(asked, at=due), keep=0.15)
+by_margin = decoder.hidden.svm_rfe(asked, where=now, keep=0.35).integrated_gradients(said, at=due, keep=0.20)
+both_words = storing | storing.for_symbol(other)
+
+
+def lost(units, at=due - 1):
+    """How much less often the word comes when units are set to 0."""
+    return shift(emits(asked, at=due), under=zero(units, at=at))
+
+
+def later(units, steps):
+    """How often the word comes so many steps late when units are set back by as many."""
+    return emits(asked, at=due + steps, under=delay(units, steps, at=due - 1))
+
+
+def earlier(units, steps):
+    """How often the word comes so many steps early when units get the values they would have had later."""
+    return emits(asked, at=due - steps, under=delay(units, -steps, at=due - 1 - steps))
+
+
+def masked(gate):
+    """How a gate changes at the step of the word when the triggering units are 0 before it."""
+    return shift(mean(of=gate, where=now), under=zero(triggering, at=due - 1))
+
+
+task = Spec(
+    "positioning/gru",
+    seeds=3,
+    says="A GRU encoder-decoder without attention says a word at the position it is told.",
+    source=SOURCE,
+    claims={
+        "of other lines it says any word at its position": measured("accuracy") >= 0.96,
+        "and at positions from 9 to 13, which the rest is not about": measured("accuracy_from_9_to_13") >= 0.85,
+        "the word can be read from the hidden state at every step before it is due": (
+            probe(asked, of=decoder.hidden, where=before(due)) >= 0.95
+        ),
+        "a linear machine reads how many steps are left in 95 %": refuted(
+            probe(left, of=decoder.hidden, where=before(due)) >= 0.95
+        ),
+        "the triggering units tell when one step is left": (
+            probe(left.equals(1), of=triggering, where=before(due)) >= 0.95
+        ),
+    },
+)
+
+storing_units = Spec(
+    "positioning/gru",
+    seeds=3,
+    says="A fifth of the hidden units stores the word.",
+    source=SOURCE,
+    claims={
+        "without them the word is lost": (lost(storing) <= -0.85).against(as_far()),
+        "picked against the zero state they do as well": lost(storers(0.20, "zero")) <= -0.85,
+        "half of them is not enough to lose it in 95 %": refuted(lost(storers(0.10)) <= -0.95),
+        "with the values of a step before, the word still comes, as with random units": unspecific(
+            emits(asked, at=due, under=delay(storing, 1, at=due - 1)) >= 0.75
+        ),
+        "with the values from a run for another word, that word comes": (
+            emits(other, at=due, under=interchange(both_words, at=due - 1)) >= 0.90
+        ),
+        "those of one word are not those of another": refuted(overlap(storing, storing.for_symbol(other)) >= 0.90),
+        "but setting those of another word to 0 loses the word as well": lost(storing.for_symbol(other)) <= -0.50,
+        "they change less than the others from the first step on": (
+            mean(of=increments(storing), where=on_the_way, absolute=True)
+            - mean(of=increments(others(storing)), where=on_the_way, absolute=True)
+            <= -0.10
+        ),
+    },
+)
+
+counting_units = Spec(
+    "positioning/gru",
+    seeds=3,
+    says="A fifth of the hidden units counts down to the position.",
+    source=SOURCE,
+    claims={
+        "set back by one step, the word comes one step late": (later(counting, 1) >= 0.95).against(as_far()),
+        "set back by two, two": (later(counting, 2) >= 0.85).against(as_far()),
+        "set back by three, three": (later(counting, 3) >= 0.75).against(as_far()),
+        "set back by one step, its first time is exactly one step late": (
+            moves(step_of(asked), by=1, under=delay(counting, 1, at=due - 1)) >= 0.60
+        ).against(as_far()),
+        "with the whole state set back, nearly always": (
+            moves(step_of(asked), by=1, under=delay(decoder.hidden, 1, at=due - 1)) >= 0.90
+        ),
+        "half of them set back by three is enough in 85 %": refuted(later(counters(0.10), 3) >= 0.85),
+        "picked against the state of other words, they do not count": refuted(later(counters(0.20, "contrast"), 1) >= 0.50),
+        "together they move in proportion to the steps that are left": r2(left, of=counting, where=on_the_way) >= 0.85,
+        "one unit alone does so roughly": (
+            correlation(left, of=decoder.hidden.best(correlation(left, where=on_the_way)), where=on_the_way) >= 0.80
+        ),
+        "the further the position, the further they begin": r2(left, of=counting, where=position().equals(1)) >= 0.85,
+    },
+)
+
+triggering_units = Spec(
+    "positioning/gru",
+    seeds=3,
+    says="A fifth of the hidden units triggers the word at the step before it.",
+    source=SOURCE,
+    claims={
+        "with their values one step early, the word comes one step early": (earlier(triggering, 1) >= 0.90).against(as_far()),
+        "two steps early, two": (earlier(triggering, 2) >= 0.80).against(as_far()),
+        "three steps early, three": (earlier(triggering, 3) >= 0.65).against(as_far()),
+        "four steps early, four": (earlier(triggering, 4) >= 0.50).against(as_far()),
+        "they move more in the last step before the word than in those before": (
+            mean(of=increments(triggering), where=left.equals(1), absolute=True)
+            - mean(of=increments(triggering), where=on_the_way & (left >= 2), absolute=True)
+            >= 0.05
+        ),
+        "they are mostly units that count": overlap(counting, triggering) >= 0.45,
+        "they are mostly not units that store": refuted(overlap(storing, triggering) >= 0.30),
+    },
+)
+
+outputting_units = Spec(
+    "positioning/gru",
+    seeds=3,
+    says="A few hidden units say the word.",
+    source=SOURCE,
+    claims={
+        "alone they say it": emits(asked, at=due, under=keep_only(outputting, at=due)) >= 0.95,
+        "without those of the largest contribution it is never said": refuted(lost(outputting, at=due) <= -0.95),
+        "without those that tell it from other words it is never said": refuted(lost(by_margin, at=due) <= -0.95),
+        "they are near -1 or 1 when they say it": saturation(of=outputting, where=now, low=0.0, high=0.8) >= 0.75,
+        "they are not the storing units": refuted(overlap(storing, outputting) >= 0.30),
+    },
+)
+
+interaction = Spec(
+    "positioning/gru",
+    seeds=3,
+    says="Triggering units open the reset gates of storing units, and close the update gates of outputting ones.",
+    source=SOURCE,
+    claims={
+        "the reset gates of storing units are closed on the way": (
+            mean(of=storing.on(decoder.reset_gate), where=on_the_way) <= 0.10
+        ).against(),
+        "at the word they are open": mean(of=storing.on(decoder.reset_gate), where=now) >= 0.50,
+        "with the triggering units masked they stay closed": masked(storing.on(decoder.reset_gate)) <= -0.30,
+        "the triggering units' own part of the input of these gates opens them": (
+            drive(of=storing.on(decoder.reset_gate), by=triggering, at=due) >= 1.5
+        ),
+        "their own part of the input of the outputting units' update gates closes these": (
+            drive(of=outputting.on(decoder.update_gate), by=triggering, at=due) <= -0.8
+        ),
+        "with them masked the update gates of outputting units open by .34": refuted(
+            masked(outputting.on(decoder.update_gate)) >= 0.30
+        ),
+    },
+)
