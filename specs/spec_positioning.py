@@ -155,7 +155,9 @@ counting_units = Spec(
             moves(step_of(asked), by=1, under=delay(decoder.hidden, 1, at=due - 1)) >= 0.90
         ),
         "half of them set back by three is enough in 85 %": refuted(later(counters(0.10), 3) >= 0.85),
-        "picked against the state of other words, they do not count": refuted(later(counters(0.20, "contrast"), 1) >= 0.50),
+        "picked against the state of other words, they do not count": refuted(
+            later(counters(0.20, "contrast"), 1) >= 0.50
+        ),
         "together they move in proportion to the steps that are left": r2(left, of=counting, where=on_the_way) >= 0.85,
         "one unit alone does so roughly": (
             correlation(left, of=decoder.hidden.best(correlation(left, where=on_the_way)), where=on_the_way) >= 0.80
@@ -170,7 +172,9 @@ triggering_units = Spec(
     says="A fifth of the hidden units triggers the word at the step before it.",
     source=SOURCE,
     claims={
-        "with their values one step early, the word comes one step early": (earlier(triggering, 1) >= 0.90).against(as_far()),
+        "with their values one step early, the word comes one step early": (earlier(triggering, 1) >= 0.90).against(
+            as_far()
+        ),
         "two steps early, two": (earlier(triggering, 2) >= 0.80).against(as_far()),
         "three steps early, three": (earlier(triggering, 3) >= 0.65).against(as_far()),
         "four steps early, four": (earlier(triggering, 4) >= 0.50).against(as_far()),

@@ -13,6 +13,8 @@ from neuronspec.language.interventions import Intervention, keep_only
 
 NEAR = 0.2
 """How far the displacement of a random set may be from that of the claimed one, as a share of it."""
+TRIES = 10
+"""So many orders at most are drawn for each set."""
 
 
 def lanes_moved_as_far(measure: Expression, own: Lane, subject: Subject, rng: np.random.Generator) -> list[Lane]:
@@ -29,7 +31,8 @@ def lanes_moved_as_far(measure: Expression, own: Lane, subject: Subject, rng: np
         raise Undecidable("as_far() stands in for one pick, and the edit must be of that alone")
     ((base, chosen),) = own.items()
     everything = {base: units(base.place, {}, subject.sizes)}  # type: ignore[attr-defined]
-    moved = subject.displacement(under, everything, getattr(measure, "generates", True))
+    generates = any(getattr(part, "generates", False) for part in measure.walk())
+    moved = subject.displacement(under, everything, generates)
     examples = subject.verification
     drawn = {
         value: _as_far(one, np.nanmean(moved[rows], 0), rng)
@@ -45,12 +48,12 @@ def _as_far(own: UnitSet, moved: Float[np.ndarray, " unit"], rng: np.random.Gene
     """Random sets of the other units, each so large that it comes nearest to the displacement of these."""
     wanted = moved[list(own.indices)].sum()
     rest = np.array([i for i in range(len(moved)) if i not in own.indices], dtype=int)
-    sets = []
-    for _ in range(DRAWS):
+    sets: list[UnitSet] = []
+    for _ in range(TRIES * DRAWS if len(rest) else 0):
         order = rng.permutation(rest)
-        reached = moved[order].cumsum()
-        nearest = int(np.abs(reached - wanted).argmin()) if len(order) else 0
-        if not len(order) or abs(reached[nearest] - wanted) > NEAR * wanted:
-            raise Undecidable("no other units move the state about as far")
-        sets.append(own.holding(order[: nearest + 1].tolist()))
+        apart = np.abs(moved[order].cumsum() - wanted)
+        if len(sets) < DRAWS and apart.min() <= NEAR * wanted:
+            sets.append(own.holding(order[: int(apart.argmin()) + 1].tolist()))
+    if len(sets) < DRAWS:
+        raise Undecidable("too few other units move the state about as far")
     return sets

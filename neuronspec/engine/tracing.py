@@ -72,7 +72,7 @@ class Network:
         cell = self.model.layers[layer].forwards
         if not isinstance(cell, GatedCell) or site not in cell.gates or self.model.layers[layer].backwards is not None:
             raise NetworkError(f"{self.name}: what drives {site} of layer {layer} is not known of this kind of network")
-        return as_numpy(cell.weights["weight_hh"].chunk(len(cell.gates))[cell.gates.index(site)].detach())
+        return cell.weights["weight_hh"].detach().chunk(len(cell.gates))[cell.gates.index(site)].cpu().numpy()
 
     @property
     def bridge(self) -> int:

@@ -109,7 +109,8 @@ BAD = {
     ),
     "a baseline that is none": (
         lambda: ns.cell.integrated_gradients(SAID, at=AT, keep=2, baseline="zeros"),
-        "integrated_gradients(baseline='zeros'): expected one of zero, mean, pair, contrast, past; did you mean 'zero'?",
+        "integrated_gradients(baseline='zeros'): expected one of zero, mean, pair, contrast, past; "
+        "did you mean 'zero'?",
     ),
     "the peak of several": (lambda: ns.peak(ns.cell), "peak(cell): expected one unit; pick one with .best(...)"),
     "a pick out of units one by one": (

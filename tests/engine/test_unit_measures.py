@@ -180,3 +180,35 @@ def test_which_sanity_tests_a_measure_passes(name):
 )
 def test_looks(sequences, census, sizes):
     assert looks(sequences, census) == sizes
+
+
+def test_the_mean_of_sizes():
+    run = SUBJECT.clean("verification")
+    seen = np.concatenate(
+        [run.values[0, "cell"][: len(e.text), b, [1, 4]] for b, e in enumerate(run.sequences.examples)]
+    )
+    by_lane = View(SUBJECT, [lane(1, 4), lane(1, 4, signs=(-1, 1))])
+    assert estimate(ns.mean(of=ns.cell[0], absolute=True), by_lane).values == pytest.approx([np.abs(seen).mean()] * 2)
+
+
+@pytest.mark.parametrize(("gate", "row"), [("input_gate", 0), ("forget_gate", 1), ("candidate", 2), ("output_gate", 3)])
+def test_drive_is_what_units_add_to_the_input_of_a_gate(gate, row):
+    """Summed product by product, at the steps after the first X."""
+    weight = SUBJECT.network.model.recurrent.weights(0)["weight_hh"].numpy()
+    run = SUBJECT.clean("verification")
+    of, by = ns.cell[0].on(getattr(ns, gate)), ns.cell[1].on(ns.hidden)
+    own = {ns.cell[0]: units(2, 5), ns.cell[1]: units(0, 3, 7, signs=(1, -1, 1))}
+    found = estimate(ns.drive(of=of, by=by, at=ns.first("X") + 1), View(SUBJECT, [own]))
+    expected = []
+    for b, e in enumerate(run.sequences.examples):
+        at = e.text.find("X") + 1
+        if 0 < at < len(e.text):
+            hidden = run.values[0, "hidden"][at - 1, b]
+            expected.append(np.mean([sum(weight[8 * row + i, j] * hidden[j] for j in (0, 3, 7)) for i in (2, 5)]))
+    assert found.values[0] == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+def test_drive_of_a_moment_without_a_step_before():
+    of, by = ns.cell[0].on(ns.input_gate), ns.cell[0].on(ns.hidden)
+    with pytest.raises(Undecidable, match="start is in none, or has no step before it"):
+        estimate(ns.drive(of=of, by=by, at=ns.start), View(SUBJECT, [lane(1)]))

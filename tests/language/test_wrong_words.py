@@ -157,6 +157,19 @@ WRONG = {
         lambda: ns.refuted(ns.exact_match()),
         "refuted(exact_match()): expected a claim, e.g. exact_match() >= 0.99",
     ),
+    "as far where nothing is edited": (
+        lambda: (ns.mean(of=ns.cell[1]) >= 1).against(ns.as_far()),
+        "mean(of=cell[1]): against(as_far()): nothing is edited here; it is about under=",
+    ),
+    "a rival that is neither": (
+        lambda: (ns.mean(of=ns.cell[1]) >= 1).against(ns.cell[2]),
+        "claim(rivals=cell[2]): expected a signal (a value per step), e.g. char('a') or units to stand in, as_far()",
+    ),
+    "what drives a state": (
+        lambda: ns.drive(of=ns.cell[1], by=ns.hidden[1], at="X"),
+        "drive(of=cell[1], by=hidden[1], at=first(char('X'))): expected units of a gate or candidate, "
+        "and by= units of hidden, which drive it",
+    ),
     "a rival of a behaviour": (
         lambda: (ns.exact_match() >= 1).against(ns.position()),
         "exact_match(): a rival takes the place of a measure's signal, and this one has none",
