@@ -22,7 +22,7 @@ class Question:
     Args:
         id: ``specs/spec_counting.py::counting::sentence``.
         spec_id: the id without the sentence.
-        sentence: as the spec has it; ``refuted: ...`` where that verdict is stated.
+        sentence: as the spec has it, after ``refuted: `` where that verdict is stated.
     """
 
     id: str
@@ -30,6 +30,11 @@ class Question:
     sentence: str
     claim: Claim
     spec: Spec
+
+    @property
+    def plain_sentence(self) -> str:
+        """The sentence as the spec has it."""
+        return self.sentence.removeprefix(f"{self.claim.expected}: ")
 
     @property
     def recipe(self) -> str:

@@ -114,6 +114,7 @@ def claim_json(result: Result) -> dict[str, Any]:
     return {
         "id": question.id,
         "says": question.sentence,
+        "reported": dict(question.spec.reported).get(question.plain_sentence, ""),
         "claim": repr(claim),
         "key": claim.key(question.recipe),
         "evidence_key": claim.evidence_key(question.recipe),

@@ -35,6 +35,7 @@ def per_spec(claims: Sequence[Claim], other: Sequence[Claim] = ()) -> str:
 def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str:
     columns = {
         "claim": [str(claim["says"]) for claim in claims],
+        "source": [str(claim.get("reported", "")) for claim in claims],
         "bound": [_bound(claim) for claim in claims],
         "value": [_value(claim) for claim in claims],
         "random units": [_control(claim, "random units") for claim in claims],
@@ -42,8 +43,9 @@ def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str
         "other controls": [_others(claim) for claim in claims],
         "verdict": [_verdict(claim) for claim in claims],
     }
-    if not any(columns["other controls"]):
-        del columns["other controls"]
+    for name in ("source", "other controls"):
+        if not any(columns[name]):
+            del columns[name]
     if again:
         columns[_seeds(list(again.values()))] = [_short(again.get(claim["id"])) for claim in claims]
     rows = list(zip(*columns.values(), strict=True))
@@ -118,7 +120,14 @@ def _bound(claim: Claim) -> str:
     return f"≥ {_exact(low)}" if high is None else f"≤ {_exact(high)}"
 
 
+FEW = 3
+"""So many networks have their values listed, one by one."""
+
+
 def _value(claim: Claim) -> str:
+    each = [replicate.get("value") for replicate in claim["replicates"]]
+    if 1 < len(each) <= FEW and any(value is not None for value in each):
+        return ", ".join(map(_number, each))
     low, high = claim["interval"]
     spread = "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"
     return _number(claim["value"]) + spread

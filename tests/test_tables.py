@@ -111,3 +111,11 @@ def test_nothing_to_set_side_by_side():
 
 def test_a_sentence_of_several_lines_stays_in_its_row():
     assert "| it counts and sings |" in tables.per_spec([claim("it counts\nand sings", 0.9)])
+
+
+def test_few_networks_one_by_one_beside_what_the_source_reports():
+    each = [{"seed": seed, "verdict": "supported", "value": value} for seed, value in enumerate([0.25, None, 1.0])]
+    told = tables.per_spec([claim("it counts", 0.9, replicates=each, reported="99.9 %"), claim("it sings", 0.9)])
+    assert "| claim | source | bound | value |" in told
+    assert "| it counts | 99.9 % | ≥ 0.5 | 0.25, –, 1 |" in told
+    assert "| it sings |  | ≥ 0.5 | 0.9 (0.8 to 1) |" in told

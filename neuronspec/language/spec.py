@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sized
 from dataclasses import field
 from typing import Any
 
-from neuronspec.errors import SpecError
+from neuronspec.errors import SpecError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, number, text, word
 from neuronspec.language.measures import OverSeeds, UnitMeasure, measured
@@ -46,6 +46,14 @@ def _read_claims(value: Any, where: str) -> tuple[tuple[str, Claim], ...]:
             check_measure(claim.measure)
         except SpecError as error:
             raise SpecError(f"claims[{sentence!r}]: {error}") from None
+    return pairs
+
+
+def _read_reported(value: Any, where: str) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(value.items()) if isinstance(value, Mapping) else tuple(map(tuple, value))
+    for sentence, figure in pairs:
+        if not isinstance(figure, str) or not figure.strip():
+            raise SpecError(f"reported[{sentence!r}] is {figure!r}: expected what the source reports, as a text")
     return pairs
 
 
@@ -94,6 +102,7 @@ class Spec(Expression, word="Spec"):
         seeds: how many networks (seeds 0, 1, …), or which seeds.
         says: the finding in one sentence.
         source: where the finding comes from.
+        reported: what the source reports, by sentence: it stands beside what is measured here.
         replication: the share of learnt networks that must agree on a verdict.
 
     Raises:
@@ -106,10 +115,14 @@ class Spec(Expression, word="Spec"):
     seeds: Any = field(default=(0, 1, 2), metadata={"read": _read_seeds}, kw_only=True)
     says: str = text(default="", kw_only=True)
     source: str = text(default="", kw_only=True)
+    reported: Any = field(default=(), metadata={"read": _read_reported}, kw_only=True)
     replication: float = number(default=0.8, low=0, high=1, kw_only=True)
 
     def check(self) -> None:
         if self.replication <= 0.5:
             raise SpecError(f"Spec(replication={self.replication:g}): expected more than 0.5: a majority at least")
+        for sentence, _ in self.reported:
+            if sentence not in (known := dict(self.claims)):
+                raise SpecError(f"reported[{sentence!r}]: there is no such sentence{did_you_mean(sentence, known)}")
         if self.recipe.count("/") != 1:
             raise SpecError(f"Spec(recipe={self.recipe!r}): expected 'task/recipe', e.g. 'counting/lstm'")

@@ -170,6 +170,14 @@ WRONG = {
         "drive(of=cell[1], by=hidden[1], at=first(char('X'))): expected units of a gate or candidate, "
         "and by= units of hidden, which drive it",
     ),
+    "a figure for no sentence": (
+        lambda: ns.Spec("t/r", claims={"it ends": ns.exact_match() >= 1}, reported={"it end": "98 %"}),
+        "reported['it end']: there is no such sentence; did you mean 'it ends'?",
+    ),
+    "a figure that is no text": (
+        lambda: ns.Spec("t/r", claims={"it ends": ns.exact_match() >= 1}, reported={"it ends": 98}),
+        "reported['it ends'] is 98: expected what the source reports, as a text",
+    ),
     "a rival of a behaviour": (
         lambda: (ns.exact_match() >= 1).against(ns.position()),
         "exact_match(): a rival takes the place of a measure's signal, and this one has none",
