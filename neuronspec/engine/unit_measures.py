@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from neuronspec.engine.patching import Clean
+from neuronspec.engine.patching import STATES, Clean
 from neuronspec.engine.picks import Chosen, UnitSet
 from neuronspec.engine.signals import NOWHERE, holds, moments, values
 from neuronspec.engine.statistics import Estimate, per_sequence
@@ -17,8 +17,6 @@ from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
 from neuronspec.language.signals import Shifted
-
-STATES = ("hidden", "cell")
 
 FLAT = -2
 """The peak of a unit that has one value at all steps of a sequence: none stands out, which is a miss."""

@@ -2,83 +2,22 @@
 
 import math
 
+import bridged
 import pytest
 import torch
+from bridged import VOCABULARY, network, recipe
 from torch import nn
 
 from neuronspec.engine.tracing import Network, Rows, generate, room, texts, trace
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, LanguageModel, build, later, stack, tokens_of, unstack
 from neuronspec.networks.tasks import Example, Recipe
 
-VOCABULARY = "abXY$"
 KINDS = ["gru", "lstm", "reset_before_gru"]
 FUSED = {"gru": nn.GRU, "lstm": nn.LSTM}
 EXAMPLES = [
     Example(text, source=source)
     for source, text in [("ab", "Xab"), ("babab", "Xaabba"), ("a", "X"), ("bbaaXab", "Xbab"), ("Xba", "XYYab")]
 ]
-
-
-def recipe(kind, layers=1, embedding=3, units=4):
-    return Recipe(kind, units=units, layers=layers, embedding=embedding, encoder=True)
-
-
-def network(kind, layers=1, embedding=3, seed=0):
-    model = build(recipe(kind, layers, embedding), len(VOCABULARY)).initialise(seed).double().requires_grad_(False)
-    return Network(f"tiny/{kind}", seed, VOCABULARY, model)
-
-
-# The oracle.
-
-
-def embedded(model, tokens):
-    if model.embedding is None:
-        return nn.functional.one_hot(torch.tensor(tokens, dtype=torch.long), model.symbols).double()
-    return model.embedding[torch.tensor(tokens, dtype=torch.long)]
-
-
-def step(kind, w, x, state):
-    """The equations as papers have them, for one layer and one step; ``state`` maps names to ``[unit]``."""
-    h, (b, bh) = state["hidden"], (w["bias_ih"], w["bias_hh"])
-    units = len(h)
-    ih, hh = w["weight_ih"], w["weight_hh"]
-    if kind == "lstm":
-        i, f, g, o = (ih @ x + b + hh @ h + bh).split(units)
-        c = torch.sigmoid(f) * state["cell"] + torch.sigmoid(i) * torch.tanh(g)
-        return {"hidden": torch.sigmoid(o) * torch.tanh(c), "cell": c}
-    (xr, xz, xn), (br, bz, bn) = (ih @ x + b).split(units), bh.split(units)
-    wr, wz, wn = hh.split(units)
-    r, z = torch.sigmoid(xr + wr @ h + br), torch.sigmoid(xz + wz @ h + bz)
-    inner = r * (wn @ h + bn) if kind == "gru" else wn @ (r * h) + bn
-    return {"hidden": (1 - z) * torch.tanh(xn + inner) + z * h}
-
-
-def stacked_step(kind, recurrent, x, states):
-    after = []
-    for n, state in enumerate(states):
-        after.append(step(kind, recurrent.weights(n), x, state))
-        x = after[-1]["hidden"]
-    return after
-
-
-def bridged_by_hand(model, source):
-    """The state of each layer of the encoder after a source, one token after the other."""
-    kind, recurrent = model.recipe.kind, model.encoder
-    states = [{name: v[0] for name, v in layer.start(1).items()} for layer in recurrent.layers]
-    for x in embedded(model, [VOCABULARY.index(s) for s in source]):
-        states = stacked_step(kind, recurrent, x, states)
-    return states
-
-
-def by_hand(model, source, text, change=lambda step, states: states):
-    """States and logits of a decoder, step 0 being the bridged state; ``change`` rewrites the states of a step."""
-    states = change(0, bridged_by_hand(model, source))
-    every, logits = [states], [model.readout_weight @ states[-1]["hidden"] + model.readout_bias]
-    for t, x in enumerate(embedded(model, [VOCABULARY.index(s) for s in text])):
-        states = change(t + 1, stacked_step(model.recipe.kind, model.recurrent, x, states))
-        every.append(states)
-        logits.append(model.readout_weight @ states[-1]["hidden"] + model.readout_bias)
-    return every, torch.stack(logits)
 
 
 # The bridge.
@@ -95,10 +34,10 @@ def test_the_bridged_state_is_torchs_of_packed_sequences(kind, layers):
     packed = nn.utils.rnn.pack_padded_sequence(inputs, lengths, enforce_sorted=False)
     last = fused(packed)[1]
     expected = dict(zip(("hidden", "cell"), last if isinstance(last, tuple) else (last,), strict=False))
-    bridged = net.begin(EXAMPLES)
+    found = net.begin(EXAMPLES)
     for n in range(layers):
-        assert bridged[n].keys() == expected.keys()
-        for name, value in bridged[n].items():
+        assert found[n].keys() == expected.keys()
+        for name, value in found[n].items():
             torch.testing.assert_close(value, expected[name][n].detach())
 
 
@@ -109,7 +48,7 @@ def test_states_and_logits_equal_a_loop_over_the_equations(kind, layers, embeddi
     places = [(n, site) for n, site in net.sizes if site in ("hidden", "cell")]
     run = trace(net, net.read(EXAMPLES), places, states=net.begin(EXAMPLES))
     for b, example in enumerate(EXAMPLES):
-        states, logits = by_hand(net.model, example.source, example.text)
+        states, logits = bridged.read(net.model, example.source, example.text)
         torch.testing.assert_close(run.logits[: len(logits), b], logits)
         for n, site in places:
             expected = torch.stack([every[n][site] for every in states])
@@ -138,7 +77,7 @@ def test_a_shorter_source_leaves_out_its_end(kind):
     net = network(kind)
     short = net.begin(EXAMPLES, short=1)
     for b, example in enumerate(EXAMPLES):
-        expected = bridged_by_hand(net.model, example.source[:-1])
+        expected = bridged.bridged(net.model, example.source[:-1])
         for name, value in short[0].items():
             torch.testing.assert_close(value[b], expected[0][name])
 
@@ -159,7 +98,7 @@ def test_what_is_said_at_the_bridge_is_read_out_of_it_alone(kind):
     bridge = torch.full((1, len(EXAMPLES)), BRIDGE)
     logits, after, recorded = net.model(bridge, net.begin(EXAMPLES), None, list(net.sizes))
     for b, example in enumerate(EXAMPLES):
-        (states,), expected = by_hand(net.model, example.source, "")
+        (states,), expected = bridged.read(net.model, example.source, "")
         torch.testing.assert_close(logits[:, b], expected)
         torch.testing.assert_close(after[0]["hidden"][b], states[0]["hidden"])
     assert recorded.keys() == net.sizes.keys()
@@ -191,25 +130,16 @@ def zeroed(at, units):
         value[..., units] = 0
         return value
 
-    def change(step, states):
-        if step != at:
-            return states
-        hidden = states[0]["hidden"].clone()
-        hidden[units] = 0
-        return [{**states[0], "hidden": hidden}, *states[1:]]
-
-    return edit, change
+    return edit
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("at", [0, 1, 3])
 def test_an_edit_is_seen_by_the_read_out_and_by_later_steps(kind, at):
-    """Of one layer: in a deeper one the layer above sees an edit within the step, which this loop does not do."""
-    net = network(kind)
-    edit, change = zeroed(at, [0, 2])
+    net, edit = network(kind, layers=2), zeroed(at, [0, 2])
     run = trace(net, net.read(EXAMPLES), [(0, "hidden")], edit, net.begin(EXAMPLES))
     for b, example in enumerate(EXAMPLES):
-        states, logits = by_hand(net.model, example.source, example.text, change)
+        states, logits = bridged.read(net.model, example.source, example.text, edit)
         torch.testing.assert_close(run.logits[: len(logits), b], logits)
         expected = torch.stack([every[0]["hidden"] for every in states])
         torch.testing.assert_close(run.values[0, "hidden"][: len(expected), b], expected)
@@ -239,16 +169,6 @@ def test_a_run_resumed_from_any_step_goes_on_as_the_whole_one(kind):
 # Saying.
 
 
-def greedily(model, source, prompt, limit):
-    text = list(prompt)
-    while len(text) < limit:
-        said = VOCABULARY[int(by_hand(model, source, text)[1][-1].argmax())]
-        if said == "$":
-            break
-        text.append(said)
-    return "".join(text)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_greedy_generation_equals_a_loop(kind, seed):
@@ -259,7 +179,7 @@ def test_greedy_generation_equals_a_loop(kind, seed):
     rows = Rows(room(net.read(EXAMPLES), int(limit.max())), given, limit, states=net.begin(EXAMPLES))
     length = generate(net, rows)
     said = texts(rows.tokens[1:], length - 1, VOCABULARY)
-    assert said == [greedily(net.model, e.source, "X", most) for e, most in zip(EXAMPLES, limits, strict=True)]
+    assert said == [bridged.say(net.model, e.source, "X", most) for e, most in zip(EXAMPLES, limits, strict=True)]
 
 
 # Replicates.
