@@ -5,7 +5,8 @@ import math
 import pytest
 from rich.console import Console
 
-from neuronspec.terminal import PIPE_WIDTH, Live, console, number, span
+from neuronspec.engine.statistics import Outcome
+from neuronspec.terminal import PIPE_WIDTH, Live, _seed, console, number, span
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,23 @@ def test_a_log_gets_a_line_now_and_then_not_a_bar(capsys):
         watcher.training("tiny/gru", 60, 100)
         watcher.warn("the [disk] is full")
     assert capsys.readouterr().out == "training tiny/gru: 50 %\nwarning: the [disk] is full\n"
+
+
+def unit(index, **of):
+    return {"site": "hidden", "layer": 0, "index": index, "sign": -1 if index == 3 else 1} | ({"of": of} if of else {})
+
+
+def told(*units, **ranking):
+    return _seed(
+        Outcome("supported", value=0.5, units={"it": list(units)}, rankings={"it": ranking} if ranking else {})
+    )
+
+
+def test_units_are_named_and_sets_per_value_are_counted():
+    assert told(unit(1), unit(3)).endswith("  hidden[1] -hidden[3]")
+    assert told(unit(1, asked="a"), unit(3, asked="a"), unit(2, asked="b"), symbol="asked", values={}).endswith(
+        "  hidden: 1.5 units for each of 2 values of asked"
+    )
+    assert told(unit(1, asked="a", other="b"), unit(2, asked="b", other="b")).endswith(
+        "  hidden: 1 units for each of 2 values of asked, other"
+    )

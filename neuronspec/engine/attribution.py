@@ -180,7 +180,7 @@ def _attributed(
 ) -> list[Attribution]:
     """The attribution of outcomes that share a baseline, and so a run."""
     network = subject.network
-    _common((here.step != NOWHERE, f"{at} is in none"))
+    _common(*_steps(at, here, network))
     start = _baseline(baseline, subject, at, here, targets[0])
     used = [_used(at, here, t, start, network) for t in targets]
     sequences = np.flatnonzero(np.any(used, axis=0))
@@ -201,13 +201,17 @@ def _of_target(outcome: Expression, found: Integral, number: int, used: np.ndarr
 def _used(at: Moment, here: _Moment, t: Target, baseline: np.ndarray, network: Network) -> Bool[np.ndarray, " batch"]:
     asked_for = np.any(holds(t.outcome.among, here.run.sequences), axis=0)
     return _common(
-        (here.step != NOWHERE, f"{at} is in none"),
-        (here.step >= network.bridge, f"{at} is the bridged state in all"),
+        *_steps(at, here, network),
         (asked_for, f"{t.outcome.among} occurs in none with {at}"),
         (t.last != NOWHERE, f"{t.outcome} is about none with {at}"),
         (t.last >= here.step if network.causal else t.last != NOWHERE, f"{t.outcome} is decided before {at}"),
         (np.isfinite(baseline).all(1), f"none has a baseline for {at}"),
     )
+
+
+def _steps(at: Moment, here: _Moment, network: Network) -> list[tuple[np.ndarray, str]]:
+    there = here.step != NOWHERE
+    return [(there, f"{at} is in none"), (here.step >= network.bridge, f"{at} is the bridged state in all")]
 
 
 def _common(*asked: tuple[Any, str]) -> Bool[np.ndarray, " batch"]:

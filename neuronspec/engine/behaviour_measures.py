@@ -99,19 +99,26 @@ def own_words(subject: Subject, examples: Sequence[Example], wanted: Sequence[Cl
     Events and symbols are about what was asked for, and stay; labels are about what was due, and do not.
     """
     runs = replace(subject, verification=tuple(examples), whole=None, _clean={}, _own_words=None).runs()
+    try:
+        asked = [_with_moment(claim.measure, examples) for claim in wanted]
+    except Undecidable:  # none has the moment
+        return [None] * len(examples)
     found: list[Example | None] = []
-    for run, example in zip(runs, examples, strict=True):
-        met = all(claim.met_by(_of_one(claim.measure, run, example)) for claim in wanted)
+    for number, (run, example) in enumerate(zip(runs, examples, strict=True)):
+        values = (float(of_run(c.measure, run, about[number])) for c, about in zip(wanted, asked, strict=True))
+        met = all(claim.met_by(value) for claim, value in zip(wanted, values, strict=True))
         text = joined(run.prompt, run.came)
         events = {name: step for name, step in example.events.items() if step < len(text)}
         found.append(replace(example, text=text, events=events, labels={}) if met else None)
     return found
 
 
-def _of_one(measure: Expression, run: Generated, example: Example) -> float:
-    if isinstance(measure, words.emits):
-        example = replace(example, events={_AT: _asked_for(measure.at, [example])[0]})
-    return float(of_run(measure, run, example))
+def _with_moment(measure: Expression, examples: Sequence[Example]) -> Sequence[Example]:
+    """The examples with the moment that a measure asks for as their event."""
+    if not isinstance(measure, words.emits):
+        return examples
+    at = _asked_for(measure.at, examples)
+    return [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
 
 
 @estimate.register(words.exact_match)
@@ -136,11 +143,8 @@ def among_those(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view
 
 
 def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
-    examples = view.subject.verification
-    check_symbols(measure, examples)
-    if isinstance(measure, words.emits):
-        at = _asked_for(measure.at, examples)
-        examples = [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
+    check_symbols(measure, view.subject.verification)
+    examples = _with_moment(measure, view.subject.verification)
     if measure.under is None:
         runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
     else:

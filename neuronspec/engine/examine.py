@@ -103,8 +103,8 @@ class _Examination:
         self.competence = np.nan
         network = request.given.network if request.given else self._trained()
         self.prompts = self._subject(network, request.discovery, request.verification)
-        self.said = [self._own_words(split) for split in (request.discovery, request.verification)]
-        self.subject = self._subject(network, *self.said)
+        self.said: Sequence[Sequence[Example]] = (request.discovery, request.verification)
+        self.subject = self.prompts
 
     def _trained(self) -> Network:
         request = self.request
@@ -127,12 +127,9 @@ class _Examination:
         return Subject(network, discovery, verification, asked, self.clock, request.temperature, asked=own)
 
     def _own_words(self, examples: Sequence[Example]) -> Sequence[Example]:
-        """The examples as the network puts them itself, where the task wants that, and its run is as it wants."""
-        if not self.request.own_words:
-            return examples
-        with self.clock.phase("trace"):
-            pairs = [e.pair or e for e in examples]
-            said, others = (own_words(self.prompts, split, self.request.own_words) for split in (examples, pairs))
+        """The examples as the network puts them itself, where its run is as the task wants it."""
+        pairs = [e.pair or e for e in examples]
+        said, others = (own_words(self.prompts, split, self.request.own_words) for split in (examples, pairs))
         both = [(e, pair) for e, pair in zip(said, others, strict=True) if e is not None]
         return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
 
@@ -143,6 +140,9 @@ class _Examination:
                 self.prompts.clean("verification")
                 parity = check_parity(self.subject.network)
                 self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
+                if self.request.own_words:
+                    self.said = [self._own_words(split) for split in self.said]
+                    self.subject = self._subject(self.prompts.network, *self.said)
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}

@@ -27,6 +27,9 @@ from neuronspec.language.units import quantile
 from neuronspec.networks.cells import Place
 from neuronspec.networks.tasks import Example
 
+STATES = ("hidden", "cell")
+"""Sites that have a value before a token is read; gates have none."""
+
 # Runs that values are taken from.
 
 
@@ -259,7 +262,8 @@ def _made(edit: words.Intervention, sources: Sources, generates: bool) -> Bool[n
         return None if at is None or generates else holds(at, sources.clean().sequences)
     on = sources.clean().sequences
     step = moments(at, on)
-    possible = (step != NOWHERE) & (_source(edit, step, sources)[1] != NOWHERE)
+    first = 0 if edit.units.place.name in STATES else sources.bridge  # type: ignore[attr-defined]
+    possible = (step >= first) & (_source(edit, step, sources)[1] >= first)
     return possible & (np.arange(on.time)[:, None] == step)
 
 
@@ -376,8 +380,7 @@ def _(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Num
 @effect.register
 def _(edit: words.to_mean, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     run = sources.discovery()
-    seen = run.values[chosen.place][holds(None, run.sequences)][:, list(chosen.indices)]
-    return {"value": seen.mean(0, dtype=float)}
+    return {"value": _seen(run, holds(None, run.sequences), chosen).mean(0, dtype=float)}
 
 
 @effect.register
@@ -414,7 +417,12 @@ def _level(level: object, chosen: UnitSet, sources: Sources) -> np.ndarray:
         return np.asarray(level) * signs
     clean = sources.clean()
     where = holds(level.where, clean.sequences)
-    if not where.any():
+    if not len(seen := _seen(clean, where, chosen)):
         raise Undecidable(f"{level} is a quantile of nothing: {level.where} never holds in the clean run")
-    seen = clean.values[chosen.place][where][:, list(chosen.indices)]
     return np.quantile(seen * signs, level.q, axis=0) * signs
+
+
+def _seen(run: Clean, where: Bool[np.ndarray, "time batch"], chosen: UnitSet) -> Float[np.ndarray, "step unit"]:
+    """The values of units at some steps; without those of a bridged state, at which gates have none."""
+    seen: np.ndarray = run.values[chosen.place][where][:, list(chosen.indices)]
+    return seen[~np.isnan(seen).any(1)]

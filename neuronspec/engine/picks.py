@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Int
 
-from neuronspec.errors import NetworkError
+from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Picked, Site, Unit
@@ -129,10 +129,16 @@ def sets_of(chosen: Chosen, examples: Sequence[Example]) -> list[tuple[Value, Un
 
 
 def set_by_set(of: Callable[..., UnitSet], *chosen: Chosen) -> Chosen:
-    """Apply a function to sets: value by value where some are per value, of all pairs of values of two symbols."""
+    """Apply a function to sets: value by value where some are per value, of all pairs of values of two symbols.
+
+    Raises:
+        Undecidable: they are for different values of one symbol.
+    """
     symbols, values = _values(chosen)
     if not symbols:
         return of(*chosen)
+    if not values:
+        raise Undecidable(f"units for each value of {', '.join(symbols)}: the sets have no value in common")
     return UnitSets(symbols, {value: of(*(_of_value(c, symbols, value) for c in chosen)) for value in values})
 
 
@@ -365,7 +371,7 @@ def _per_value(own: Lane, draw: Drawn) -> list[Lane]:
         return list(drawn[()])
     return [
         {base: UnitSets(symbols, {v: lanes[d][base] for v, lanes in drawn.items()}) for base in own}
-        for d in range(min(map(len, drawn.values())))
+        for d in range(min(map(len, drawn.values()), default=0))
     ]
 
 

@@ -299,6 +299,6 @@ def generated(example: Example, text: Text) -> Generated:
     return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :])
 
 
-def as_numpy(values: Tensor) -> Float[np.ndarray, "time batch unit"]:
+def as_numpy(values: Tensor) -> Float[np.ndarray, "*time row unit"]:
     """Return values as an array, on whatever device they are."""
     return values.cpu().numpy()

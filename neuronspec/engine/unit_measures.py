@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from neuronspec.engine.patching import Clean
+from neuronspec.engine.patching import STATES, Clean
 from neuronspec.engine.picks import Chosen, UnitSet
 from neuronspec.engine.signals import NOWHERE, holds, moments, values
 from neuronspec.engine.statistics import Estimate, per_sequence
@@ -17,8 +17,6 @@ from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
 from neuronspec.language.signals import Shifted
-
-STATES = ("hidden", "cell")
 
 FLAT = -2
 """The peak of a unit that has one value at all steps of a sequence: none stands out, which is a miss."""
@@ -49,10 +47,14 @@ def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.
     if not kept.any():
         raise Undecidable(f"no step to measure at: {_why_no_step(measure)}")
     laid = np.full((len(sets), *kept.shape, max(max(chosen.sizes) for chosen in sets)), np.nan)
+    there = np.zeros(kept.shape[1], dtype=bool)  # a sequence whose value has no set is left out
     for lane, (chosen, run) in enumerate(zip(sets, runs, strict=True)):
         for rows, one in chosen.sequences(view.sequences.examples):
             laid[lane][:, rows, : len(one.indices)] = _of_set(one, run, rows)
-    return laid, kept
+            there[rows] = True
+    if not (kept & there).any():
+        raise Undecidable(f"{measure.of}: no sequence to measure has units of its own")
+    return laid, kept & there
 
 
 def _of_set(chosen: UnitSet, run: Clean, rows: np.ndarray) -> Float[np.ndarray, "time some unit"]:

@@ -11,8 +11,9 @@ from typing import Any
 from neuronspec.errors import SpecError, TaskError, did_you_mean, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import Behaviour, contribution, measured, peak, share
-from neuronspec.language.signals import Shifted, char, depth, event, inside, label, one_of, symbol
+from neuronspec.language.interventions import Together
+from neuronspec.language.measures import Behaviour, Difference, contribution, measured, peak, share
+from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
 from neuronspec.networks.tasks import Recipe, Task, Text, checkpoint
@@ -30,6 +31,8 @@ def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
         raise TaskError(f"task {task.name}: competence={competence}: expected a plain claim about behaviour")
     for problem in _problems(competence, task):
         raise TaskError(f"task {task.name}: competence: {problem}")
+    for problem in (problem for claim in task.own_words for problem in _problems(claim, task)):
+        raise TaskError(f"task {task.name}: own_words: {problem}")
     for sentence, claim in spec.claims:
         for problem in _problems(claim, task):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
@@ -91,6 +94,7 @@ def place_problems(claim: Expression, name: str, sizes: Sizes, encoder: bool = F
     """What is wrong with sites, layers and units; a site that no layer has makes a claim not applicable, not wrong."""
     layers = 1 + max(layer for layer, _ in sizes)
     inherited = {id(part.site) for part in claim.walk() if isinstance(part, On) and part.site.layer_number is None}
+    yield from _signal_problems(claim) if encoder else ()
     for part in claim.walk():
         if isinstance(part, Site) and id(part) not in inherited:
             yield from _part_problems(part, name, encoder)
@@ -116,6 +120,22 @@ def _part_problems(site: Site, name: str, encoder: bool) -> Iterator[str]:
         yield f"{site}: sites of the encoder cannot be measured yet, only its last state: step 0 of decoder.{site.name}"
     elif site.part is not None and not encoder:
         yield f"{site}: {name} has no {site.part}"
+
+
+def _signal_problems(claim: Expression) -> Iterator[str]:
+    """Edits of an encoder-decoder that wait for a signal in what it says, which its state says only afterwards."""
+    generating = [
+        part.under
+        for part in claim.walk()
+        if (isinstance(part, Behaviour) and part.generates)
+        or (isinstance(part, Difference) and isinstance(part.measure, Behaviour) and part.measure.generates)
+    ]
+    for under in generating:
+        for edit in under.edits if isinstance(under, Together) else (under,):
+            at = getattr(edit, "at", None)
+            if at is not None and not isinstance(at, Moment):
+                told = "the state at a step says the symbol there, so that no signal of it can say when to edit"
+                yield f"{edit}: {told}; name a moment, or leave at= out"
 
 
 def _layer_problems(site: Site, name: str, layers: int) -> Iterator[str]:

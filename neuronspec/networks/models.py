@@ -122,13 +122,14 @@ class EncoderDecoder(LanguageModel):
         if self.embedding is None:
             return super().embed(tokens)
         table = self.embedding.flatten(0, -2)
-        if tokens.dim() == 3:  # each replicate has a table of its own
-            tokens = tokens + self.symbols * torch.arange(len(self.embedding), device=tokens.device).view(1, -1, 1)
+        if self.embedding.dim() == 3:  # each replicate has a table of its own, also where all read the same
+            own = tokens if tokens.dim() == 3 else tokens.unsqueeze(1)
+            tokens = own + self.symbols * torch.arange(len(self.embedding), device=tokens.device).view(1, -1, 1)
         return nn.functional.embedding(tokens, table)
 
     def read_out(self, hidden: Float[Tensor, "time *batch unit"]) -> Float[Tensor, "time *batch symbol"]:
         """Return the logits of the next token, of all steps in one product."""
-        if hidden.dim() < 4:
+        if self.readout_weight.dim() == 2:
             return nn.functional.linear(hidden, self.readout_weight, self.readout_bias)
         time, replicate, batch, units = hidden.shape
         rows = hidden.movedim(1, 0).reshape(replicate, time * batch, units)
@@ -160,7 +161,7 @@ class EncoderDecoder(LanguageModel):
         if states is None or not bool((tokens[0] == BRIDGE).all()):
             return super().forward(tokens, states, edit, record, lengths)
         states = _edited(states, edit)
-        first, bridged = self.read_out(states[-1]["hidden"]).unsqueeze(0), self._bridged(states, record)
+        first, bridged = self.read_out(states[-1]["hidden"].unsqueeze(0)), self._bridged(states, record)
         if len(tokens) == 1:
             return first, states, bridged
         logits, after, recorded = super().forward(tokens[1:], states, edit and later(edit), record, lengths)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from neuronspec.errors import TaskError, did_you_mean
 from neuronspec.language.claims import Claim
+from neuronspec.language.measures import Behaviour
 
 KINDS = {
     "rnn": ("hidden",),
@@ -275,6 +276,15 @@ class checkpoint:
         return asked if "{seed}" in str(self.file) else asked[:1]
 
 
+OWN_WORDS = "e.g. [exact_match() >= 1, count('b') <= 3]"
+
+
+def _about_a_run(claim: object) -> bool:
+    """Whether something is a claim about what a network says by itself, one sequence at a time."""
+    measure = claim.measure if isinstance(claim, Claim) else None
+    return isinstance(measure, Behaviour) and measure.generates and measure.under is None and measure.among is None
+
+
 @dataclass(frozen=True)
 class Task:
     """Generates sequences, and names what is in them.
@@ -327,16 +337,19 @@ class Task:
             raise TaskError(f"Task(end={self.end!r}): expected one symbol that is not in alphabet={self.alphabet!r}")
         if len(set(self.alphabet)) < len(self.alphabet) or not self.alphabet:
             raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
-        object.__setattr__(self, "own_words", tuple(self.own_words))
-        if self.probe is not None and self.sample is None:
-            raise TaskError("Task(probe=...): a census is examined on its own examples; give sample=")
-        for claim in self.own_words:
-            if not isinstance(claim, Claim) or getattr(claim.measure, "under", None) is not None:
-                raise TaskError(
-                    f"Task(own_words={claim!r}): expected claims about a clean run, e.g. exact_match() >= 1"
-                )
+        if self.probe is not None and (not callable(self.probe) or not callable(self.sample)):
+            raise TaskError("Task(probe=...): expected a function beside sample=, another function, for training")
+        self._check_own_words()
         if not isinstance(self.competence, Claim):
             raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
+
+    def _check_own_words(self) -> None:
+        claims = self.own_words
+        if not isinstance(claims, Sequence) or not all(_about_a_run(claim) for claim in claims):
+            raise TaskError(f"Task(own_words={claims!r}): expected a list of claims about a clean run: {OWN_WORDS}")
+        object.__setattr__(self, "own_words", tuple(claims))
+        if claims and self.temperature > 0:
+            raise TaskError(f"Task(own_words=..., temperature={self.temperature!r}): what it says must not be drawn")
 
     def _check_parts(self) -> None:
         if not is_text(self.alphabet):

@@ -388,3 +388,126 @@ def test_a_unit_without_a_value_is_the_worst_of_each():
 def test_units_that_do_nothing_are_not_minimal():
     idle = ns.cell[0] | ns.cell[1]
     assert verdict(ns.minimal(idle, SAID, at="X")).verdict == "refuted"
+
+
+# What a network says itself.
+
+MANY_B = ns.count("b").between(3, 5)
+SAID_SO = ns.emits("b", at=ns.event("delimiter") + 1)
+
+
+def short(text, **options):
+    """A string of which more is due than the network will say."""
+    return Example(text, prompt=text.index("X") + 1, events={"delimiter": text.index("X")}, **options)
+
+
+PROMPTS = tuple(short("a" * n + "Xbb") for n in range(1, 9))
+
+
+def examined_on(monkeypatch, *claims, examples=PROMPTS, own_words=(MANY_B,), **options):
+    """What was examined on, and what came of it."""
+    seen = []
+    subject = examine_module.Subject
+
+    def kept(network, discovery, verification, *rest, **more):
+        seen.append((tuple(discovery), tuple(verification)))
+        return subject(network, discovery, verification, *rest, **more)
+
+    monkeypatch.setattr(examine_module, "Subject", kept)
+    options = {"competence": ns.exact_match() >= 0, "census": False} | options
+    said = ask(*claims, discovery=examples, verification=examples[::-1], own_words=own_words, **options)
+    return seen[-1], said
+
+
+def test_networks_are_examined_on_what_they_say_where_it_is_as_it_should_be(monkeypatch):
+    """The planted counter says as many b's as it read a's, whatever is due."""
+    (discovery, verification), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9)
+    expected = ["a" * n + "X" + "b" * n for n in (3, 4, 5)]
+    assert [e.text for e in discovery] == expected
+    assert [e.text for e in verification] == expected[::-1]
+    assert all(e.prompt == e.text.index("X") + 1 and e.events == {"delimiter": e.prompt - 1} for e in discovery)
+
+
+def test_every_claim_about_a_run_is_to_be_met(monkeypatch):
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, own_words=(MANY_B, ns.length() <= 4))
+    assert [e.text for e in discovery] == ["aaaXbbb", "aaaaXbbbb"]
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, own_words=(MANY_B, SAID_SO >= 1))
+    assert len(discovery) == 3
+    (discovery, _), _ = examined_on(
+        monkeypatch, ns.mean(of=COUNTER) >= -9, own_words=(ns.emits("b", at=ns.event("delimiter") + 4) >= 1,)
+    )
+    assert [len(e.text) for e in discovery] == [9, 11, 13, 15, 17]
+
+
+def test_a_prompt_without_what_is_asked_about_is_not_kept(monkeypatch):
+    """Neither one that lacks the event, nor one that lacks the symbol."""
+    asked = [replace(e, symbols={"x": "b"}) for e in PROMPTS]
+    asked[3] = replace(asked[3], events={})
+    asked[4] = replace(asked[4], symbols={})
+    claim = ns.emits(ns.symbol("x"), at=ns.event("delimiter") + 1) >= 1
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=tuple(asked), own_words=(claim,))
+    assert [e.prompt - 1 for e in discovery] == [1, 2, 3, 6, 7, 8]
+    pairs = tuple(replace(e, pair=Example("aXb", prompt=2)) for e in PROMPTS)  # none of which has the event
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=pairs, own_words=(SAID_SO >= 1,))
+    assert [e.pair for e in discovery] == [None] * 8
+
+
+def test_labels_are_of_the_text_that_was_due_and_events_beyond_the_end_are_not_kept(monkeypatch):
+    labelled = [replace(e, labels={"l": [1] * len(e.text)}) for e in PROMPTS]
+    labelled[2] = replace(short("aaaXbbbbbb"), events={"far": 9, "near": 6})
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=tuple(labelled))
+    assert all(e.labels == {} for e in discovery)
+    assert discovery[0].events == {"near": 6}
+
+
+def test_pairs_are_what_the_network_says_too(monkeypatch):
+    """A pair whose run is not as it should be is none; a sequence is kept without it."""
+    paired = tuple(replace(e, pair=PROMPTS[(n + 1) % 8] if n % 2 else None) for n, e in enumerate(PROMPTS))
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=paired)
+    assert [e.text.count("a") for e in discovery] == [3, 4, 5]
+    assert [e.pair and e.pair.text for e in discovery] == [None, "aaaaaXbbbbb", None]
+    three = tuple(replace(e, pair=PROMPTS[6]) for e in PROMPTS)
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=three)
+    assert [e.pair for e in discovery] == [None] * 3
+
+
+def test_where_nothing_is_kept_nothing_is_decided(monkeypatch):
+    _, said = examined_on(
+        monkeypatch,
+        ns.correlation(TALLY, of=COUNTER) >= 0.95,
+        ns.exact_match() >= 0.99,
+        own_words=(ns.count("b") >= 99,),
+    )
+    assert [(o.verdict, o.reason) for o in said.outcomes] == [
+        ("undecided", "no run of 8 prompts meets what the task asks of them")
+    ] * 2
+    assert said.learnt
+
+
+def test_one_that_has_not_learnt_is_unlearnt_whatever_it_says(monkeypatch):
+    """Competence is of all prompts, not of those that are kept."""
+    claims = ns.correlation(TALLY, of=COUNTER) >= 0.95, ns.exact_match() >= 0.9
+    _, said = examined_on(monkeypatch, *claims, competence=ns.exact_match() >= 0.99, census=True)
+    assert [o.verdict for o in said.outcomes] == ["unlearnt", "supported"]
+    assert not said.learnt
+    _, said = examined_on(monkeypatch, *claims, competence=ns.exact_match() >= 0.99, own_words=(ns.count("b") >= 99,))
+    assert [o.verdict for o in said.outcomes] == ["unlearnt", "undecided"]
+
+
+def test_true_claims_hold_of_what_it_says():
+    examples = tuple(short("a" * n + "Xb") for n in range(1, 11))
+    claims = TRUE["counts"], TRUE["moves the output"], ns.exact_match() >= 1
+    said = ask(
+        *claims, own_words=(ns.count("b") >= 1,), discovery=examples, verification=examples, competence=ns.length() >= 1
+    )
+    assert [o.verdict for o in said.outcomes] == ["supported"] * 3
+
+
+def test_a_broken_network_that_should_say_something_is_an_error():
+    weights = {name: w.clone() for name, w in network().model.state_dict().items()}
+    weights["recurrent.weight_ih_l0"][0] = float("nan")
+    outcome = verdict(ns.exact_match() >= 0.99, weights=weights, own_words=(MANY_B,))
+    assert (outcome.verdict, outcome.reason) == (
+        "error",
+        "planted/lstm seed 0: input_gate of layer 0 is not finite (NaN or infinite) at step 0",
+    )

@@ -1,11 +1,13 @@
 """What the engine says it can evaluate is what it can, and the rest is refused by name at collection."""
 
+from dataclasses import replace
+
 import pytest
 
 import neuronspec as ns
 from neuronspec.engine import evaluate, patching, selection, signals, vocabulary
 from neuronspec.engine.picks import units
-from neuronspec.errors import SpecError
+from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.expression import WORDS
 from neuronspec.language.units import Picked
 from neuronspec.networks.tasks import Example, Recipe, Task
@@ -19,6 +21,8 @@ TASK = Task(
 )
 RECIPE = Recipe("lstm", units=10)
 DEEP = Recipe("lstm", units=10, layers=2)
+BRIDGED = Recipe("lstm", units=10, encoder=True)
+UNIT = ns.decoder.cell[0]
 HANDLED_ELSEWHERE = {"Spec", "claim", "quantile", "together", "freeze", "symbol", "contribution", "peak", "each"}
 HANDLED_ELSEWHERE |= {"share_of_seeds", "median_over_seeds", "measured"}
 """By the claim itself, patching._level and compile_edits, behaviour_measures.tokens, evaluate.of_claim, the runner."""
@@ -115,6 +119,93 @@ REFUSED = {
         "and the engine cannot compare two yet",
     ),
 }
+
+
+def _waits(edit):
+    return (
+        f"claims['it']: {edit}: the state at a step says the symbol there, so that no signal of it can say when to "
+        "edit; name a moment, or leave at= out"
+    )
+
+
+REFUSED |= {
+    "no decoder": (
+        ns.mean(of=ns.decoder.hidden) >= 0,
+        RECIPE,
+        "claims['it']: decoder.hidden: counting/lstm has no decoder",
+    ),
+    "which part": (
+        ns.mean(of=ns.hidden) >= 0,
+        BRIDGED,
+        "claims['it']: hidden: counting/lstm has an encoder and a decoder: write decoder.hidden",
+    ),
+    "which part, of one unit": (
+        ns.mean(of=ns.hidden[3].on(ns.decoder.cell)) >= 0,
+        BRIDGED,
+        "claims['it']: hidden: counting/lstm has an encoder and a decoder: write decoder.hidden",
+    ),
+    "a site of the encoder": (
+        ns.mean(of=ns.encoder.hidden) >= 0,
+        BRIDGED,
+        "claims['it']: encoder.hidden: sites of the encoder cannot be measured yet, only its last state: "
+        "step 0 of decoder.hidden",
+    ),
+    "an edit by what a decoder says": (
+        ns.shift(ns.exact_match(), under=ns.zero(UNIT, at=ns.char("a") | "X")) <= 0,
+        BRIDGED,
+        _waits("zero(decoder.cell[0], at=char('a') | char('X'))"),
+    ),
+    "an edit by where a decoder is": (
+        ns.moves(ns.length(), by=1, under=ns.add(UNIT, 1, at=ns.position() >= 2)) >= 0.5,
+        BRIDGED,
+        _waits("add(decoder.cell[0], 1.0, at=position() >= 2)"),
+    ),
+    "one edit of two": (
+        ns.exact_match(under=ns.zero(UNIT) + ns.zero(UNIT, at=ns.before("X"))) <= 0.5,
+        BRIDGED,
+        _waits("zero(decoder.cell[0], at=before(first(char('X'))))"),
+    ),
+    "an edit within a gap, over seeds": (
+        ns.median_over_seeds(ns.length() - ns.length(under=ns.zero(UNIT, at=~ns.char("X")))) >= 0.5,
+        BRIDGED,
+        _waits("zero(decoder.cell[0], at=~char('X'))"),
+    ),
+}
+ALLOWED = {
+    "always": ns.exact_match(under=ns.zero(UNIT)) <= 0.5,
+    "at a moment": ns.shift(ns.exact_match(), under=ns.zero(UNIT, at="X")) <= 0,
+    "at a moment after another": ns.moves(ns.length(), by=1, under=ns.add(UNIT, 1, at=ns.event("delimiter") + 1)) >= 0,
+    "a text that is read": ns.shift(ns.cross_entropy(), under=ns.zero(UNIT, at=ns.char("a") | "X")) >= 0,
+    "units while a text is read": ns.mean(of=UNIT, under=ns.zero(UNIT, at=ns.position() >= 2)) >= 0,
+    "put on another site": ns.mean(of=UNIT.on(ns.decoder.hidden)) >= 0,
+}
+
+
+@pytest.mark.parametrize("case", ALLOWED)
+def test_what_can_be_said_of_encoder_decoders(case):
+    vocabulary.check(ns.Spec("counting/lstm", claims={"it": ALLOWED[case]}), TASK, BRIDGED)
+
+
+WRONG_OWN_WORDS = {
+    "a foreign symbol": (ns.count("z") >= 1, "char('z'): not in the alphabet of counting, 'aXb'"),
+    "an event that no example has": (
+        ns.emits("a", at=ns.event("delimter")) >= 1,
+        "event('delimter'): no example of task counting has this event; did you mean 'delimiter'?",
+    ),
+    "a symbol that no example has": (
+        ns.emits(ns.symbol("lettre"), at="X") >= 1,
+        "symbol('lettre'): no example of task counting has this symbol; did you mean 'letter'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_OWN_WORDS)
+def test_own_words_are_checked_as_claims_are(case):
+    claim, message = WRONG_OWN_WORDS[case]
+    spec = ns.Spec("counting/lstm", claims={"it": ns.exact_match() >= 0.9})
+    with pytest.raises(TaskError) as error:
+        vocabulary.check(spec, replace(TASK, own_words=[claim]), RECIPE)
+    assert str(error.value) == f"task counting: own_words: {message}"
 
 
 def test_a_site_that_units_are_put_on_takes_their_layer():

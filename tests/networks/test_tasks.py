@@ -1,12 +1,16 @@
 """Tasks and recipes that contradict themselves are refused."""
 
+import hashlib
+import json
 from dataclasses import replace
 
 import pytest
 
 from neuronspec.errors import TaskError
-from neuronspec.language.measures import exact_match
-from neuronspec.networks.tasks import Example, Generated, Recipe, Task, windows
+from neuronspec.language.interventions import zero
+from neuronspec.language.measures import cross_entropy, exact_match, length, shift, size
+from neuronspec.language.units import hidden
+from neuronspec.networks.tasks import LATER, Example, Generated, Recipe, Task, windows
 
 GOOD = Task(
     alphabet="ab",
@@ -44,6 +48,51 @@ WRONG_TASKS = {
     ),
 }
 
+NO_PROBE = "Task(probe=...): expected a function beside sample=, another function, for training"
+
+
+def _no_own_words(said):
+    return f"Task(own_words={said}): expected a list of claims about a clean run: " + (
+        "e.g. [exact_match() >= 1, count('b') <= 3]"
+    )
+
+
+WRONG_TASKS |= {
+    "a probe of a census": ({"probe": lambda rng: Example("a")}, NO_PROBE),
+    "a probe of windows": (
+        {"examples": None, "sample": windows("abab", 1), "probe": lambda rng: Example("a")},
+        NO_PROBE,
+    ),
+    "a probe that is an example": (
+        {"examples": None, "sample": lambda rng: Example("a"), "probe": Example("a")},
+        NO_PROBE,
+    ),
+    "own words that are a measure": ({"own_words": [length()]}, _no_own_words("[length()]")),
+    "own words that are one claim": ({"own_words": length() >= 1}, _no_own_words("length() >= 1")),
+    "own words that are yes": ({"own_words": True}, _no_own_words("True")),
+    "own words of an edited run": (
+        {"own_words": [exact_match(under=zero(hidden)) >= 1]},
+        _no_own_words("[exact_match(under=zero(hidden)) >= 1]"),
+    ),
+    "own words of two runs": (
+        {"own_words": [shift(length(), under=zero(hidden)) >= 1]},
+        _no_own_words("[shift(length(), under=zero(hidden)) >= 1]"),
+    ),
+    "own words of a text that is read": (
+        {"own_words": [cross_entropy() <= 1]},
+        _no_own_words("[cross_entropy() <= 1]"),
+    ),
+    "own words about units": ({"own_words": [size(hidden) >= 1]}, _no_own_words("[size(hidden) >= 1]")),
+    "own words of some sequences": (
+        {"own_words": [exact_match(among="a") >= 1]},
+        _no_own_words("[exact_match(among=char('a')) >= 1]"),
+    ),
+    "own words that are drawn": (
+        {"own_words": [exact_match() >= 1], "temperature": 0.5},
+        "Task(own_words=..., temperature=0.5): what it says must not be drawn",
+    ),
+}
+
 WRONG_EXAMPLES = {
     "not an example": ("ab", "task good: 'ab' is not an Example"),
     "empty": (Example(""), "task good: an example has an empty text"),
@@ -75,6 +124,21 @@ WRONG_WORDS = {
     ),
 }
 
+WRONG_SOURCES = {
+    "no source": (Example("ab"), "task good: 'ab': expected a source= for the encoder to read"),
+    "an empty source": (Example("ab", source=""), "task good: an example has an empty text"),
+    "a foreign symbol": (Example("ab", source="az"), "task good: 'az' holds 'z', which is not in 'ab'"),
+    "a source of words": (Example("ab", source=("a",)), "task good: ('a',): expected a string, as the alphabet has it"),
+    "a pair without one": (
+        Example("ab", source="a", pair=Example("b")),
+        "task good: 'b': expected a source= for the encoder to read",
+    ),
+    "a pair with a foreign symbol in its own": (
+        Example("ab", source="a", pair=Example("b", source="z")),
+        "task good: 'z' holds 'z', which is not in 'ab'",
+    ),
+}
+
 WRONG_RECIPES = {
     "kind": ({"kind": "lsmt"}, "Recipe(kind='lsmt'): unknown; did you mean 'lstm'?"),
     "optimiser": ({"optimiser": "adm"}, "Recipe(optimiser='adm'): unknown; did you mean 'adam'?"),
@@ -83,6 +147,33 @@ WRONG_RECIPES = {
     "no rate": ({"learning_rate": float("nan")}, "Recipe(learning_rate=nan): expected a finite number above 0"),
     "units": ({"units": 0}, "Recipe(units=0): expected a whole number above 0"),
     "rate": ({"learning_rate": -0.1}, "Recipe(learning_rate=-0.1): expected a finite number above 0"),
+    "an embedding without a scale": (
+        {"embedding_scale": None},
+        "Recipe(embedding_scale=None): expected a finite number above 0",
+    ),
+    "a warm-up longer than training": (
+        {"steps": 50, "warm_up": 50},
+        "Recipe(warm_up=50): expected a whole number below steps=50",
+    ),
+    "a warm-up below zero": ({"warm_up": -1}, "Recipe(warm_up=-1): expected a whole number below steps=1000"),
+    "half a step of warm-up": ({"warm_up": 0.5}, "Recipe(warm_up=0.5): expected a whole number below steps=1000"),
+}
+WRONG_RECIPES |= {
+    f"until {until!r}": (
+        {"until": until},
+        f"Recipe(until={until!r}): expected an event and a share, e.g. ('target', 0.98)",
+    )
+    for until in (
+        "target",
+        ("target",),
+        ("target", 0),
+        ("target", 1.1),
+        ("target", float("nan")),
+        ("target", "all"),
+        (0.9, "target"),
+        ["target", 0.9],
+        ("target", 0.9, 1),
+    )
 }
 
 
@@ -104,6 +195,19 @@ def test_wrong_examples(case):
     with pytest.raises(TaskError) as error:
         replace(GOOD, examples=(example,)).draw("corpus")
     assert text_of(error) == message
+
+
+@pytest.mark.parametrize("case", WRONG_SOURCES)
+def test_wrong_sources(case):
+    example, message = WRONG_SOURCES[case]
+    with pytest.raises(TaskError) as error:
+        replace(GOOD, recipes={"r": Recipe("gru", units=4, encoder=True)}, examples=(example,)).draw("corpus")
+    assert text_of(error) == message
+
+
+def test_an_encoder_may_read_the_symbol_that_closes_sequences():
+    task = replace(GOOD, recipes={"r": Recipe("gru", units=4, encoder=True)}, examples=(Example("a", source="ab$"),))
+    assert task.draw("corpus")[0].source == "ab$"
 
 
 @pytest.mark.parametrize("case", WRONG_WORDS)
@@ -180,3 +284,48 @@ def test_a_pair_may_be_its_own_pair():
     example = Example("ab")
     object.__setattr__(example, "pair", example)
     assert replace(GOOD, examples=(example,)).draw("corpus") == (example,)
+
+
+# What is examined is not always what is trained on.
+
+
+def test_a_probe_is_drawn_in_place_of_the_sample_to_examine_on():
+    task = replace(GOOD, examples=None, sample=lambda rng: Example("a"), probe=lambda rng: Example("b"), size=3)
+    drawn = {stream: {e.text for e in task.draw(stream)} for stream in ("corpus", "discovery", "verification")}
+    assert drawn == {"corpus": {"a"}, "discovery": {"b"}, "verification": {"b"}}
+
+
+def test_a_probe_that_raises_is_named():
+    task = replace(GOOD, examples=None, sample=lambda rng: Example("a"), probe=lambda rng: 1 / 0)
+    with pytest.raises(TaskError) as error:
+        task.draw("verification")
+    assert text_of(error) == "task good: probe raised ZeroDivisionError: division by zero"
+
+
+# What decides the weights.
+
+OLD = set("kind units layers embedding optimiser learning_rate steps batch clip schedule final block".split())
+
+
+def test_what_a_recipe_said_before_it_could_say_more_is_what_it_says_still():
+    recipe = Recipe("lstm", units=4, embedding=3, batch=8)
+    assert recipe.facts() == {name: getattr(recipe, name) for name in OLD}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"encoder": True}, {"orthogonal": True}, {"embedding_scale": 0.3}, {"warm_up": 5}, {"until": ("x", 0.9)}],
+    ids=repr,
+)
+def test_what_it_says_more_is_told_where_it_says_something(more):
+    recipe = Recipe("lstm", units=4)
+    assert replace(recipe, **more).facts() == recipe.facts() | more
+    assert set(more) <= set(LATER)
+
+
+def test_sources_are_part_of_the_corpus_where_there_are_any():
+    task = replace(GOOD, examples=(Example("ab"), Example("b")))
+    told = json.dumps(["ab$", ["ab", "b"]])
+    assert task.corpus_hash() == hashlib.sha256(told.encode()).hexdigest()[:16]
+    hashes = {replace(GOOD, examples=(Example("ab", source=s),)).corpus_hash() for s in (None, "a", "b", "ab")}
+    assert len(hashes) == 4
