@@ -17,6 +17,7 @@ from neuronspec.engine.attribution import attribute
 from neuronspec.engine.behaviour_measures import check_symbols, tokens
 from neuronspec.engine.evaluate import scores
 from neuronspec.engine.fits import fitted_samples, labelled
+from neuronspec.engine.patching import STATES
 from neuronspec.engine.picks import Chosen, Lane, Scores, ScoresByValue, UnitSet, UnitSets, bases, layer_of, units
 from neuronspec.engine.signals import moments
 from neuronspec.engine.subject import Subject
@@ -113,11 +114,15 @@ def _(base: words.SvmRfe, subject: Subject) -> Chosen:
         known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
         held_out = np.arange(len(clean.sequences.examples)) % HELD_OUT == 0
         there, values = known.classes >= 0, clean.values[site.place].astype(float)
+        if site.site not in STATES:  # a gate has no value at a bridged state
+            there = there & (clean.sequences.steps >= subject.network.bridge)
         fitted, new = there & ~held_out, there & held_out
         try:
             x, labels = fitted_samples(values[fitted], known.classes[fitted], known.names)
         except Undecidable as error:
             raise Undecidable(f"{base}: {error}") from None
+        if not new.any():
+            raise Undecidable(f"{base}: no label in the sequences held out, every {HELD_OUT}th")
         judged, told = values[new], torch.from_numpy(known.classes[new])
         if not isinstance(base.labels, symbol):
             y, told = svm_rfe.one_vs_rest(labels[None], len(known.names)), told[None]
@@ -202,11 +207,17 @@ def _(base: words.IntegratedGradients, subject: Subject) -> Chosen:
             scored = [(i, candidates.orientation[i], float(score[i])) for i in order]
             subject.rankings[base] = Scores(scored, error)
             return candidates.holding(order[: kept(base.keep, len(score))])
-        (name,) = candidates.symbols
+        name, *more = candidates.symbols
+        if more:
+            names = " and ".join(candidates.symbols)
+            several = f"the candidates are for the values of {len(candidates.symbols)} symbols, {names}"
+            raise NetworkError(f"{base}: {several}: expected one")
         examples = subject.clean("discovery").sequences.examples
         value = [e.symbols.get(name, "") for e, used in zip(examples, attributed.used, strict=True) if used]
         means = _mean_by_value(attributed.scores, value)
         each = {v: (one, means[v]) for v, one in candidates.sets.items() if v in means}
+        if not each:
+            raise Undecidable(f"{base}: no sequence that it is about has units of its own")
         return _best_of_each(base, subject, name, each, float(attributed.error.max()))
 
 

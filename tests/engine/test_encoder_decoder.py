@@ -12,7 +12,7 @@ import neuronspec as ns
 from neuronspec.engine.attribution import attribute
 from neuronspec.engine.evaluate import View, estimate
 from neuronspec.engine.picks import UnitSet
-from neuronspec.engine.selection import contributions
+from neuronspec.engine.selection import contributions, found
 from neuronspec.engine.subject import Subject, limits
 from neuronspec.errors import Undecidable
 from neuronspec.language.units import SITES
@@ -327,10 +327,10 @@ def test_the_baseline_of_the_past_is_the_mean_of_the_steps_before(kind, site):
     name = GATES[kind] if site == "gate" else site
     examined, at = subject(kind), ns.start + 3
     outcome = ns.cross_entropy()
-    found = attribute(examined, outcome, at, (0, name), "past")
-    assert found.complete
+    came = attribute(examined, outcome, at, (0, name), "past")
+    assert came.complete
     used = [len(e.text) > 3 for e in EXAMPLES]
-    assert found.used.tolist() == used
+    assert came.used.tolist() == used
     gained = []
     for example in (e for e, u in zip(EXAMPLES, used, strict=True) if u):
         model, due = examined.network.model, bridged.tokens(example.text + "$").tolist()
@@ -345,8 +345,8 @@ def test_the_baseline_of_the_past_is_the_mean_of_the_steps_before(kind, site):
             -sum(float(logits.log_softmax(-1)[t, due[t]]) for t in range(3, len(due))) for logits in (clean, moved)
         ]
         gained.append(losses[0] - losses[1])
-    np.testing.assert_allclose(found.gained, gained, atol=1e-6)
-    np.testing.assert_allclose(found.scores.sum(1), gained, atol=1e-3)
+    np.testing.assert_allclose(came.gained, gained, atol=1e-6)
+    np.testing.assert_allclose(came.scores.sum(1), gained, atol=1e-3)
 
 
 def test_a_moment_that_has_no_past_is_left_out():
@@ -367,3 +367,17 @@ def test_nothing_is_attributed_to_the_bridged_state(baseline, site):
 
 def test_every_site_can_be_asked_of_a_decoder():
     assert {str(getattr(DECODER, site)) for site in SITES} == {f"decoder.{site}" for site in SITES}
+
+
+# Picks.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gates_are_picked_at_the_steps_that_have_them(kind):
+    examined = subject(kind, on=examples(24))
+    gate = getattr(DECODER, GATES[kind])
+    everywhere, later = (
+        found(p, examined)[p]
+        for p in (gate.svm_rfe(ns.char("a"), keep=2), gate.svm_rfe(ns.char("a"), where=ns.position() >= 1, keep=2))
+    )
+    assert everywhere == later

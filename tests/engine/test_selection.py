@@ -1,5 +1,7 @@
 """Picks by what a machine needs, by what the read-out is given, and by what an outcome owes to a unit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,13 @@ from neuronspec.engine.subject import Subject
 from neuronspec.errors import NetworkError, SpecError, Undecidable
 
 SUBJECT = random_subject()
+SUBJECT = replace(
+    SUBJECT,
+    discovery=tuple(
+        replace(e, labels={"not held out": [(n + t) % 2 for t in range(len(e.text))]} if n % 4 else {})
+        for n, e in enumerate(SUBJECT.discovery)
+    ),
+)
 X = ns.char("X")
 SAID = ns.probability(ns.symbol("letter"), at=ns.event("asked"))
 AT = ns.event("asked") - 1
@@ -98,6 +107,91 @@ def test_the_planted_counter_is_what_stopping_rests_on():
     assert picked(ns.cell.svm_rfe(TALLY >= 3, keep=1), counting).indices == (2,)
 
 
+def by_letter(examples, letter):
+    return [n for n, e in enumerate(examples) if e.symbols["letter"] == letter]
+
+
+@pytest.mark.parametrize("keep", [3, 0.5])
+def test_svm_rfe_of_a_symbol_tells_each_value_from_all_others(keep):
+    """Scikit-learn's sets, on three of four sequences; with the accuracy on the fourth."""
+    examined = random_subject(seed=1)
+    examples = [replace(e, symbols={"letter": "abX"[n % 3]}) for n, e in enumerate(examined.discovery)]
+    examined = replace(examined, discovery=tuple(examples))
+    base = ns.cell.svm_rfe(ns.symbol("letter"), keep=keep)
+    chosen = picked(base, examined)
+    run = examined.clean("discovery")
+    split = {"fit": [], "judge": []}
+    for n, e in enumerate(examples):
+        for t in range(len(e.text)):
+            split["judge" if n % 4 == 0 else "fit"].append((run.values[0, "cell"][t, n], e.symbols["letter"]))
+    scaler = StandardScaler().fit(np.array([x for x, _ in split["fit"]], dtype=float))
+    (x, told), (judged, due) = (
+        (scaler.transform(np.array([x for x, _ in split[part]], dtype=float)), np.array([y for _, y in split[part]]))
+        for part in ("fit", "judge")
+    )
+    assert chosen.symbols == ("letter",)
+    rankings = examined.rankings[base].as_json()
+    assert rankings["symbol"] == "letter"
+    for value in "abX":
+        theirs = RFE(LinearSVC(dual=False, tol=1e-8), n_features_to_select=kept(keep, 8)).fit(x, told == value)
+        assert chosen.sets[value,].indices == tuple(np.nonzero(theirs.support_)[0])
+        accuracy = theirs.score(judged, due == value)
+        assert rankings["values"][value]["curve"][kept(keep, 8) - 1] == pytest.approx(accuracy, abs=0.01)
+
+
+def test_the_fewest_units_of_each_value():
+    examined = random_subject(seed=1)
+    base = ns.cell.svm_rfe(ns.symbol("letter"), accuracy=0.4)
+    chosen, told = picked(base, examined), None
+    told = examined.rankings[base].as_json()["values"]
+    for (value,), one in chosen.sets.items():
+        curve = told[value]["curve"]
+        assert len(one.indices) == min(n for n in range(1, 9) if min(curve[n - 1 :]) >= 0.4)
+
+
+def test_integrated_gradients_among_units_of_each_value():
+    among = ns.hidden.svm_rfe(ns.symbol("letter"), keep=4)
+    base = among.integrated_gradients(SAID, at=AT, keep=2, baseline="zero")
+    candidates, chosen = picked(among), picked(base)
+    attributed = attribute(SUBJECT, SAID, AT, (0, "hidden"), "zero")
+    examples = [e for e, used in zip(SUBJECT.discovery, attributed.used, strict=True) if used]
+    for value in "ab":
+        score = attributed.scores[by_letter(examples, value)].mean(0)
+        expected = sorted(candidates.sets[value,].indices, key=lambda i: -score[i])[:2]
+        assert list(chosen.sets[value,].indices) == expected
+        best = SUBJECT.rankings[base].as_json()["values"][value]["best"]
+        assert [b["index"] for b in best][:2] == expected
+        assert best[0]["score"] == pytest.approx(score[expected[0]])
+
+
+def test_integrated_gradients_among_units_of_two_symbols():
+    both = replace(
+        SUBJECT,
+        discovery=tuple(
+            replace(e, symbols={**e.symbols, "other": "ab"[n % 2]}) for n, e in enumerate(SUBJECT.discovery)
+        ),
+        _clean={},
+        picks={},
+        rankings={},
+    )
+    among = ns.hidden.svm_rfe(ns.symbol("letter"), keep=4) | ns.hidden.svm_rfe(ns.symbol("other"), keep=4)
+    with pytest.raises(NetworkError) as error:
+        picked(among.integrated_gradients(SAID, at=AT, keep=2, baseline="zero"), both)
+    assert str(error.value).endswith("the candidates are for the values of 2 symbols, letter and other: expected one")
+
+
+def test_integrated_gradients_where_no_value_has_an_outcome():
+    """The sequences that have the moment are of another value than those that have units."""
+    among = ns.hidden.svm_rfe(ns.symbol("letter"), keep=4)
+    examples = [
+        replace(e, events={}) if n % 3 else replace(e, symbols={"asked": "a"}) for n, e in enumerate(SUBJECT.discovery)
+    ]
+    apart = replace(SUBJECT, discovery=tuple(examples), _clean={}, picks={}, rankings={})
+    base = among.integrated_gradients(ns.probability("a", at=ns.event("asked")), at=AT, keep=2, baseline="zero")
+    with pytest.raises(Undecidable, match="no sequence that it is about has units of its own"):
+        picked(base, apart)
+
+
 BAD = {
     "keep of none": (lambda: ns.cell.svm_rfe(X, keep=0), "svm_rfe(keep=0): expected a share between 0 and 1"),
     "keep of one and a half": (lambda: ns.cell.svm_rfe(X, keep=1.5), "svm_rfe(keep=1.5): expected a share between"),
@@ -167,6 +261,10 @@ def test_the_read_out_reads_hidden():
 
 
 UNDECIDABLE = {
+    "nothing to judge by": (
+        ns.cell.svm_rfe(ns.label("not held out"), keep=2),
+        r"svm_rfe\(label\('not held out'\), keep=2\): no label in the sequences held out, every 4th",
+    ),
     "one class": (
         ns.cell.svm_rfe("$", keep=2),
         r"cell.svm_rfe\(char\('\$'\), keep=2\): every sample is of class '0': there is nothing to tell apart",
