@@ -47,6 +47,8 @@ class Shelf:
         """Return the shelf of a recipe; ``name`` is its full name, e.g. ``counting/lstm``."""
         corpus_hash = task.corpus_hash()
         facts = {"recipe": recipe.facts(), "vocabulary": task.vocabulary, "corpus": corpus_hash, "training": TRAINING}
+        if recipe.until is not None:
+            facts["events"] = [example.events.get(recipe.until[0]) for example in task.draw("corpus")]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         base = name.partition("@")[0].replace("/", "-")  # a recipe that is as large as its source is kept once
         folder = store / "networks" / f"{base}-{key}"

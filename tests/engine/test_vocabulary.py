@@ -24,7 +24,7 @@ DEEP = Recipe("lstm", units=10, layers=2)
 BRIDGED = Recipe("lstm", units=10, encoder=True)
 UNIT = ns.decoder.cell[0]
 HANDLED_ELSEWHERE = {"Spec", "claim", "quantile", "together", "freeze", "symbol", "contribution", "peak", "each"}
-HANDLED_ELSEWHERE |= {"share_of_seeds", "median_over_seeds", "measured"}
+HANDLED_ELSEWHERE |= {"share_of_seeds", "median_over_seeds", "measured", "as_far"}
 """By the claim itself, patching._level and compile_edits, behaviour_measures.tokens, evaluate.of_claim, the runner."""
 
 

@@ -1,5 +1,6 @@
 """Train once, load ever after, whatever happens to the process or the disk."""
 
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from neuronspec.language.measures import exact_match
 from neuronspec.networks import store as store_module
 from neuronspec.networks.store import Shelf, train_missing
 from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.training import TRAINING
 
 EXAMPLES = tuple(Example("a" * n + "X" + "b" * n, prompt=n + 1) for n in range(1, 4))
 RECIPE = Recipe("rnn", units=4, steps=3, block=2)
@@ -60,6 +62,40 @@ def test_whatever_decides_the_weights_decides_the_shelf(shelf, tmp_path):
     assert len({*folders, shelf.folder}) == 4
     assert Shelf.of(tmp_path, "tiny/rnn", TASK, replace(RECIPE, full=RECIPE)).folder == shelf.folder
     assert Shelf.of(tmp_path, "tiny/rnn@full", TASK, RECIPE).folder == shelf.folder
+
+
+def test_networks_of_older_stores_are_found_where_they_are(tmp_path):
+    """The key is of what recipes and tasks could say before there were encoders, sources and words."""
+    old = "kind units layers embedding optimiser learning_rate steps batch clip schedule final block".split()
+    corpus = json.dumps(["aXb$", [e.text for e in EXAMPLES]])
+    facts = {
+        "recipe": {name: getattr(RECIPE, name) for name in old},
+        "vocabulary": "aXb$",
+        "corpus": hashlib.sha256(corpus.encode()).hexdigest()[:16],
+        "training": TRAINING,
+    }
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    probed = replace(TASK, own_words=[exact_match() >= 1], examples=None, sample=_drawn, probe=_drawn)
+    assert Shelf.of(tmp_path, "tiny/rnn", TASK, RECIPE).folder.name == f"tiny-rnn-{key}"
+    sampled = replace(TASK, examples=None, sample=_drawn)
+    folders = [Shelf.of(tmp_path, "tiny/rnn", task, RECIPE).folder for task in (probed, sampled)]
+    assert folders[0] == folders[1]  # what networks are examined on decides no weights
+
+
+def _drawn(rng):
+    return Example("a" * rng.randint(1, 3) + "Xb")
+
+
+def test_what_networks_train_until_decides_the_shelf(tmp_path):
+    """The events of the corpus, too, where training ends by them; else these decide nothing."""
+
+    def shelf(event=1, **options):
+        examples = tuple(replace(e, events={"asked": event, "other": 0}) for e in EXAMPLES)
+        return Shelf.of(tmp_path, "tiny/rnn", replace(TASK, examples=examples), replace(RECIPE, **options)).folder
+
+    until = {"until": ("asked", 0.9)}
+    assert len({shelf(), shelf(**until), shelf(until=("asked", 0.8)), shelf(2, **until)}) == 4
+    assert shelf(2) == shelf(1)
 
 
 NOT_THESE = "the weights are not those that its card describes"
