@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 import neuronspec as ns
-from neuronspec.language.units import SITES, Site
+from neuronspec.language.units import BASELINES, SITES, Site
 
 letters = st.sampled_from("aXb")
 names = st.sampled_from(["target", "letter"])
@@ -85,13 +85,18 @@ def _of_site(site):
             st.builds(lambda x, v: site.all(ns.correlation(x) >= v), signals, numbers),
             st.builds(lambda x: site.svm_rfe(x, keep=0.35, where=ns.before("X")), _yes_no),
             st.just(site.top(ns.contribution("b", at="X"), keep=3)),
+            st.just(site.svm_rfe(ns.symbol("letter"), keep=3).for_symbol(ns.symbol("target"))),
         ),
         lambda inner: st.one_of(
             st.builds(lambda a, b: a | b, inner, inner),
             st.builds(lambda a, b: a & b, inner, inner),
             st.builds(lambda a, b: a - b, inner, inner),
             st.builds(ns.others, inner),
-            st.builds(lambda u: u.integrated_gradients(ns.probability("b", at="X"), at="X", keep=0.2), inner),
+            st.builds(
+                lambda u, b: u.integrated_gradients(ns.probability("b", at="X"), at="X", keep=0.2, baseline=b),
+                inner,
+                st.sampled_from(BASELINES),
+            ),
         ),
         max_leaves=3,
     )

@@ -24,7 +24,7 @@ from neuronspec.engine.subject import Subject
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import symbol
+from neuronspec.language.signals import Shuffled, symbol
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.tasks import Example
 
@@ -109,6 +109,7 @@ def kept(keep: float, size: int) -> int:
 
 @pick.register
 def _(base: words.SvmRfe, subject: Subject) -> Chosen:
+    asked = base.labels.signal if isinstance(base.labels, Shuffled) else base.labels
     with subject.clock.phase("pick"):
         clean, site = subject.clean("discovery"), _whole(base.site, subject)
         known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
@@ -124,19 +125,17 @@ def _(base: words.SvmRfe, subject: Subject) -> Chosen:
         if not new.any():
             raise Undecidable(f"{base}: no label in the sequences held out, every {HELD_OUT}th")
         judged, told = values[new], torch.from_numpy(known.classes[new])
-        if not isinstance(base.labels, symbol):
+        if not isinstance(asked, symbol):
             y, told = svm_rfe.one_vs_rest(labels[None], len(known.names)), told[None]
         else:  # one problem for each value: that value against all others
             of = torch.arange(len(known.names))[:, None]
             y, told = ((labels == of).double() * 2 - 1)[:, None], (told == of).long()
         scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), told))
-        if not isinstance(base.labels, symbol):
+        if not isinstance(asked, symbol):
             subject.rankings[base] = scored[0]
             return sets[0]
-        subject.rankings[base] = ScoresByValue(
-            base.labels.name, {(v,): s for v, s in zip(known.names, scored, strict=True)}
-        )
-        return UnitSets((base.labels.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
+        subject.rankings[base] = ScoresByValue(asked.name, {(v,): s for v, s in zip(known.names, scored, strict=True)})
+        return UnitSets((asked.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
 
 
 def _eliminated(

@@ -46,7 +46,8 @@ class Shelf:
     def of(cls, store: Path, name: str, task: Task, recipe: Recipe) -> Shelf:
         """Return the shelf of a recipe; ``name`` is its full name, e.g. ``counting/lstm``."""
         corpus_hash = task.corpus_hash()
-        facts = {"recipe": recipe.facts(), "vocabulary": task.vocabulary, "corpus": corpus_hash, "training": TRAINING}
+        facts: dict[str, object] = {"recipe": recipe.facts(), "vocabulary": task.vocabulary}
+        facts |= {"corpus": corpus_hash, "training": TRAINING}
         if recipe.until is not None:
             facts["events"] = [example.events.get(recipe.until[0]) for example in task.draw("corpus")]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,5 +1,6 @@
 """Encoder-decoders under examination, against runs written out one sequence at a time."""
 
+import json
 from dataclasses import replace
 from functools import cache
 
@@ -9,15 +10,18 @@ import pytest
 import torch
 
 import neuronspec as ns
+from neuronspec.engine import vocabulary
 from neuronspec.engine.attribution import attribute
 from neuronspec.engine.evaluate import View, estimate
+from neuronspec.engine.examine import Request, examine
 from neuronspec.engine.picks import UnitSet
 from neuronspec.engine.selection import contributions, found
 from neuronspec.engine.subject import Subject, limits
 from neuronspec.errors import Undecidable
 from neuronspec.language.units import SITES
 from neuronspec.networks.tasks import KINDS as SITES_OF
-from neuronspec.networks.tasks import Example
+from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.training import train_block
 
 KINDS = ["gru", "lstm", "reset_before_gru"]
 GATES = {"gru": "update_gate", "lstm": "forget_gate", "reset_before_gru": "reset_gate"}
@@ -381,3 +385,110 @@ def test_gates_are_picked_at_the_steps_that_have_them(kind):
         for p in (gate.svm_rfe(ns.char("a"), keep=2), gate.svm_rfe(ns.char("a"), where=ns.position() >= 1, keep=2))
     )
     assert everywhere == later
+
+
+# From training to a verdict.
+
+TRAINED = Recipe("gru", units=16, encoder=True, learning_rate=0.02, steps=400, batch=16, block=1)
+
+
+def asked_for(rng):
+    """Two letters and which of them is wanted; that one is said, after any letter."""
+    first, second, which = rng.choice("ab"), rng.choice("ab"), rng.choice("XY")
+    letter = first if which == "X" else second
+    return Example(
+        f"X{rng.choice('ab')}{letter}",
+        prompt=2,
+        source=first + second + which,
+        events={"asked": 2},
+        symbols={"letter": letter},
+    )
+
+
+def with_other(rng):
+    example, other = asked_for(rng), asked_for(rng)
+    while other.symbols == example.symbols:
+        other = asked_for(rng)
+    return replace(example, symbols=example.symbols | {"other": other.symbols["letter"]}, pair=other)
+
+
+ASKED = ns.symbol("letter")
+SAYS = ns.emits(ASKED, at=ns.event("asked"))
+TASK = Task(
+    alphabet="abXY",
+    sample=asked_for,
+    probe=with_other,
+    own_words=[SAYS >= 1],
+    size=60,
+    corpus_size=400,
+    competence=SAYS >= 0.9,
+    recipes={"gru": TRAINED},
+    name="asked",
+)
+STATE = DECODER.hidden
+OF_LETTER = STATE.svm_rfe(ASKED, keep=8)
+NARROWER = OF_LETTER.integrated_gradients(
+    ns.probability(ASKED, at=ns.event("asked")), at=ns.event("asked") - 1, keep=6, baseline="zero"
+)
+CLAIMS = {
+    "says what it is asked for": (SAYS >= 0.8, "supported"),
+    "a symbol is kept where it is picked": (ns.probe(ASKED, of=OF_LETTER) >= 0.9, None),
+    "what is at the bridge is what is said": (
+        ns.emits(ns.symbol("other"), at=ns.event("asked"), under=ns.interchange(STATE, at=ns.start)) >= 0.9,
+        "supported",
+    ),
+    "nothing is left without it": (ns.shift(SAYS, under=ns.zero(STATE, at=ns.start)) <= -0.2, None),
+    "units of each value": (ns.shift(SAYS, under=ns.zero(OF_LETTER)) <= 0, None),
+    "units of another value": (
+        ns.emits(ASKED, at=ns.event("asked"), under=ns.zero(OF_LETTER.for_symbol(ns.symbol("other")))) >= 0,
+        None,
+    ),
+    "gradients among them": (ns.size(NARROWER).between(6, 6), None),
+    "one by one": (ns.mean(of=ns.each(NARROWER), where=ns.position() >= 1) >= -1, None),
+    "what two picks share": (ns.overlap(OF_LETTER, NARROWER) >= 1, "unspecific"),
+    "moved at the bridge": (ns.mean(of=ns.increments(OF_LETTER), where=ns.position() <= 0) >= -2, None),
+}
+
+
+@cache
+def verdicts():
+    """What one trained network says to all claims."""
+    task = TASK
+    for sentence, (claim, _) in CLAIMS.items():
+        vocabulary.check(ns.Spec("asked/gru", claims={sentence: claim}), task, TRAINED)
+    (trained,) = train_block(TRAINED, task.draw("corpus"), task.vocabulary, [0])
+    request = Request(
+        name="asked/gru",
+        recipe=TRAINED,
+        vocabulary=task.vocabulary,
+        discovery=task.draw("discovery"),
+        verification=task.draw("verification"),
+        census=False,
+        ends=True,
+        temperature=0.0,
+        competence=task.competence,
+        own_words=task.own_words,
+        weights=trained.weights,
+        claims=[claim for claim, _ in CLAIMS.values()],
+        mutate=True,
+    )
+    return examine(request)
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_a_trained_encoder_decoder_is_examined_on_what_it_says(case):
+    examined = verdicts()
+    outcome = dict(zip(CLAIMS, examined.outcomes, strict=True))[case]
+    assert examined.learnt
+    assert outcome.verdict not in ("error", "unlearnt", "not applicable"), outcome
+    assert np.isfinite(outcome.value)
+    assert CLAIMS[case][1] in (None, outcome.verdict), outcome
+    assert "please report it" not in str(outcome)
+    assert json.loads(json.dumps(outcome.units)) == outcome.units
+    assert json.dumps(outcome.rankings)
+
+
+def test_its_mutants_are_judged():
+    mutants = [outcome for each in verdicts().mutants for outcome in each.values()]
+    assert len(mutants) > len(CLAIMS)
+    assert not [m for m in mutants if m.verdict == "error"]

@@ -17,6 +17,7 @@ from neuronspec.engine.picks import units
 from neuronspec.engine.selection import contributions, found, kept
 from neuronspec.engine.subject import Subject
 from neuronspec.errors import NetworkError, SpecError, Undecidable
+from neuronspec.language.signals import Shuffled
 
 SUBJECT = random_subject()
 SUBJECT = replace(
@@ -137,6 +138,21 @@ def test_svm_rfe_of_a_symbol_tells_each_value_from_all_others(keep):
         assert chosen.sets[value,].indices == tuple(np.nonzero(theirs.support_)[0])
         accuracy = theirs.score(judged, due == value)
         assert rankings["values"][value]["curve"][kept(keep, 8) - 1] == pytest.approx(accuracy, abs=0.01)
+
+
+def test_shuffled_labels_of_a_symbol_are_of_each_value_too():
+    shuffled = ns.cell.svm_rfe(Shuffled(ns.symbol("letter")), keep=3)
+    chosen = picked(shuffled)
+    whose = Shuffled(ns.symbol("letter")).permutation(len(SUBJECT.discovery))
+    letters = [SUBJECT.discovery[n].symbols["letter"] for n in whose]
+    moved = replace(
+        SUBJECT,
+        discovery=tuple(replace(e, symbols={"letter": x}) for e, x in zip(SUBJECT.discovery, letters, strict=True)),
+        _clean={},
+        picks={},
+        rankings={},
+    )
+    assert chosen == picked(ns.cell.svm_rfe(ns.symbol("letter"), keep=3), moved)
 
 
 def test_the_fewest_units_of_each_value():
