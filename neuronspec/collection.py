@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neuronspec.engine.vocabulary import check
-from neuronspec.errors import NeuronspecError, ProjectError, SpecError
+from neuronspec.errors import NeuronspecError, ProjectError, SpecError, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.spec import MOST_SEEDS, Spec
 from neuronspec.networks.tasks import checkpoint
 from neuronspec.project import Project
+
+FEW = 5
+"""How many claims are listed where a name fits several."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,30 @@ def _names(project: Project, name: str, question: Question) -> bool:
     if not mark:
         return shown in ("", ".") or question.id.startswith((f"{shown}::", f"{shown}/"))
     return f"{question.id}::".startswith(f"{shown}::{rest}::")
+
+
+def one(project: Project, name: str) -> Question:
+    """Return the one claim that an id names, or a part of its sentence that no other claim has.
+
+    The file and the spec may stand before it, as in an id. Who writes a whole sentence means that one, though others
+    may hold the same words.
+    """
+    where, _, words = name.rpartition("::")
+    file, _, spec = where.partition("::")
+    if where:
+        where = "::".join([project.shown(Path(file).resolve()), *([spec] if spec else [])])
+    found = collect(project, [Path(file)] if where else [])
+    within = [q for q in found if not where or f"{q.spec_id}::".startswith(f"{where}::")]
+    whole = [q for q in within if q.sentence == words]
+    matched = whole or [q for q in within if words.lower() in q.sentence.lower()]
+    if not matched:
+        near = nearest(words, [question.sentence for question in within or found])
+        raise ProjectError(f"{name}: no such claim{near or '; `neuronspec list` shows them all'}")
+    if len(matched) > 1:
+        told = "\n".join(f"  {question.id}" for question in matched[:FEW])
+        more = f"\n  and {len(matched) - FEW} more" if len(matched) > FEW else ""
+        raise ProjectError(f"{name}: {len(matched)} claims have this in their sentence; say more of it:\n{told}{more}")
+    return matched[0]
 
 
 def read_seeds(text: str) -> tuple[int, ...]:

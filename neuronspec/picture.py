@@ -119,10 +119,11 @@ def draw(text: str, series: Sequence[Series], file: Path, title: str = "") -> No
     write_atomically(file, drawn.getvalue())
 
 
-def check_suffix(file: Path) -> None:
+def check_suffix(file: Path, known: Sequence[str] = SUFFIXES) -> None:
     """Raise ProjectError for a picture of a kind that cannot be drawn."""
-    if file.suffix.lower() not in SUFFIXES:
-        raise ProjectError(f"--out {file}: expected a file that ends in {' or '.join(SUFFIXES)}")
+    if file.suffix.lower() not in known:
+        *others, last = known
+        raise ProjectError(f"--out {file}: expected a file that ends in {', '.join(others)} or {last}")
 
 
 def _check(text: str, series: Sequence[Series], file: Path) -> None:
@@ -148,7 +149,7 @@ def _figure(text: str, series: Sequence[Series], title: str) -> Figure:
     rows = _rows(len(text))
     left = 0.3 + 9 * FONT_WIDTH * max(6, *(len(one.name) for one in series))  # a number on the axis has up to 6
     width = left + CELL * max(len(rows[0]), 15) + 0.2
-    heading = textwrap.wrap(_drawable(title), int((width - 0.3) / (10 * FONT_WIDTH)))
+    heading = textwrap.wrap(drawable(title), int((width - 0.3) / (10 * FONT_WIDTH)))
     top = 0.15 + 0.2 * len(heading)
     height = top + len(rows) * (len(series) * (STRIP + CURVE + BETWEEN) + STEPS)
     figure = Figure(figsize=(width, height))
@@ -186,8 +187,8 @@ def _draw_strip(axes: Axes, text: str, series: Series, row: range) -> None:
     edges = [step - 0.5 for step in (*row, row.stop)]
     axes.pcolormesh(edges, [0, 1], [[[part / 255 for part in colour] for colour in colours]])
     axes.tick_params(bottom=False, left=False, labelleft=False)
-    axes.set_ylabel(_drawable(series.name), fontsize=9, rotation=0, ha="right", va="center", parse_math=False)
-    for step, colour, char in zip(row, colours, _drawable(text[row.start : row.stop]), strict=True):
+    axes.set_ylabel(drawable(series.name), fontsize=9, rotation=0, ha="right", va="center", parse_math=False)
+    for step, colour, char in zip(row, colours, drawable(text[row.start : row.stop]), strict=True):
         ink = "black" if _is_light(colour) else "white"
         axes.text(step, 0.3, char, color=ink, fontsize=10, ha="center", va="baseline", parse_math=False)
 
@@ -204,7 +205,7 @@ def _draw_curve(axes: Axes, series: Series, row: range) -> None:
     axes.plot(row, values, color="0.2", linewidth=1, marker="o", markersize=1.8)
 
 
-def _drawable(text: str) -> str:
+def drawable(text: str) -> str:
     """Return what the font has a sign for; a box stands for every other character."""
     from matplotlib.font_manager import findfont, get_font
 

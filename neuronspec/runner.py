@@ -18,9 +18,10 @@ from functools import partial
 from joblib import Parallel, delayed
 
 from neuronspec.collection import Question
-from neuronspec.engine.examine import Examined, Given, Request, examine, own_measures
+from neuronspec.engine.examine import Examined, Given, Request, examine, own_measures, subject_of
 from neuronspec.engine.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.engine.statistics import Outcome, against_bound
+from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.engine.vocabulary import check_places
 from neuronspec.errors import SpecError, TaskError
@@ -121,12 +122,33 @@ def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network
     """Return one network by name; a recipe's is trained first where it is not stored."""
     task, recipe = task_and_recipe(project, name)
     if isinstance(recipe, checkpoint):
-        (seed,) = recipe.seeds((seed,)) if "{seed}" in str(recipe.file) else (0,)
+        seed = _seed_of(recipe, seed)
         found = given(project, name, [seed])[seed].network
         check_parity(found)
         return found
     weights = provide(project, name, [seed], 1, watcher)[seed]
     return trained(name, seed, recipe, task.vocabulary, task.ends, weights)
+
+
+def subject(project: Project, question: Question, seed: int, watcher: Watcher) -> Subject:
+    """Return what one claim is judged on in one network, which is trained first where it is not stored.
+
+    The watcher is warned of a network that has not learnt its task.
+    """
+    task, recipe = task_and_recipe(project, question.recipe)
+    seed = _seed_of(recipe, seed) if isinstance(recipe, checkpoint) else seed
+    alone = replace(question, spec=replace(question.spec, seeds=(seed,)))
+    networks = _networks(project, question.recipe, [alone], 1, watcher)
+    common = _common(task, recipe, question.recipe, mutate=False)
+    found, unlearnt = subject_of(_request(common, task, seed, networks[seed], [alone]))
+    if unlearnt:
+        watcher.warn(f"{found.network.shown} {unlearnt}: verdicts on units would be *unlearnt*")
+    return found
+
+
+def _seed_of(recipe: checkpoint, seed: int) -> int:
+    """The seed itself where there is a checkpoint for each, else 0."""
+    return recipe.seeds((seed,))[0] if "{seed}" in str(recipe.file) else 0
 
 
 def _networks(
@@ -223,7 +245,21 @@ def _examined(
     """Return what the networks say to each question."""
     task, recipe = task_and_recipe(project, name)
     asked = {seed: [q for q in questions if seed in q.seeds] for seed in networks}
-    common = Request(
+    common = _common(task, recipe, name, mutate)
+    requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]
+    evidence = {question.id: Evidence() for question in questions}
+    for done, said in enumerate(_each_examined(requests, jobs), start=1):
+        answers = zip(asked[said.seed], said.outcomes, said.seconds, said.mutants, strict=True)
+        for question, outcome, seconds, mutants in answers:
+            finished = _finished(of_one_network(question.claim), outcome, said, task)
+            evidence[question.id].take(said, finished, seconds, mutants)
+        watcher.examined(name, done, len(requests))
+    return [(question, evidence[question.id]) for question in questions]
+
+
+def _common(task: Task, recipe: Recipe | checkpoint, name: str, mutate: bool) -> Request:
+    """What the requests for all networks of a recipe have in common."""
+    return Request(
         name=name,
         recipe=recipe if isinstance(recipe, Recipe) else None,
         vocabulary=task.vocabulary,
@@ -236,15 +272,6 @@ def _examined(
         own_words=task.own_words,
         mutate=mutate,
     )
-    requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]
-    evidence = {question.id: Evidence() for question in questions}
-    for done, said in enumerate(_each_examined(requests, jobs), start=1):
-        answers = zip(asked[said.seed], said.outcomes, said.seconds, said.mutants, strict=True)
-        for question, outcome, seconds, mutants in answers:
-            finished = _finished(of_one_network(question.claim), outcome, said, task)
-            evidence[question.id].take(said, finished, seconds, mutants)
-        watcher.examined(name, done, len(requests))
-    return [(question, evidence[question.id]) for question in questions]
 
 
 def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]:

@@ -21,11 +21,12 @@ FLOORS = """
     engine engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals engine.tracing
     engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.detectors engine.fits
     engine.behaviour_measures engine.integrated_gradients engine.onward engine.attribution
-    engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.scanned engine.scan
+    engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.drawn engine.scanned
+    engine.scan
     notebook project collection runner ledger
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
-    show terminal tables cli __main__ pytest_plugin
+    show figures terminal tables cli __main__ pytest_plugin
 """.split()
 
 

@@ -94,6 +94,20 @@ def examine(request: Request) -> Examined:
         return _Examination(request).run()
 
 
+def subject_of(request: Request) -> tuple[Subject, str]:
+    """Return what the claims of a request are judged on, and why the network has not learnt its task, if it has not.
+
+    Raises:
+        NetworkError: the network is not the one it was made from.
+        Undecidable: no sequence is left to judge by.
+    """
+    with one_thread():
+        examination = _Examination(request)
+        examination.prepare()
+        examination.want_sequences()
+        return examination.subject, examination.unlearnt
+
+
 class _Examination:
     """The course of one examination: the network, its untrained twin, and the time spent."""
 
@@ -101,6 +115,7 @@ class _Examination:
         self.request = request
         self.clock = Clock()
         self.competence = np.nan
+        self.parity: dict[str, float] = {}
         network = request.given.network if request.given else self._trained()
         self.prompts = self._subject(network, request.discovery, request.verification)
         self.said: Sequence[Sequence[Example]] = (request.discovery, request.verification)
@@ -133,50 +148,59 @@ class _Examination:
         both = [(e, pair) for e, pair in zip(said, others, strict=True) if e is not None]
         return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
 
+    def prepare(self) -> None:
+        """Find out whether the network is what it was made from, and can do its task; and what it says itself."""
+        self.prompts.clean("verification")
+        self.parity = check_parity(self.prompts.network)
+        self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
+        if self.request.own_words:
+            self.said = [self._own_words(split) for split in self.said]
+            self.subject = self._subject(self.prompts.network, *self.said)
+
+    @property
+    def unlearnt(self) -> str:
+        """In what the network has not learnt its task; empty where it has."""
+        met = self.request.competence.met_by(self.competence)
+        return "" if met else f"does not meet {self.request.competence}: {self.competence:.3g}"
+
     def run(self) -> Examined:
-        trouble, parity = "", {}
+        trouble = ""
         with self.clock.phase("trace"):
             try:
-                self.prompts.clean("verification")
-                parity = check_parity(self.subject.network)
-                self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
-                if self.request.own_words:
-                    self.said = [self._own_words(split) for split in self.said]
-                    self.subject = self._subject(self.prompts.network, *self.said)
+                self.prepare()
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}
-        learnt = self.request.competence.met_by(self.competence)
         shared = {phase: s / len(self.request.claims) for phase, s in self.clock.seconds.items()}
         outcomes, seconds = [], []
         for claim in self.request.claims:
             self.clock.seconds.clear()
             with self.clock.phase("judge"):
-                said = Outcome("error", reason=trouble) if trouble else self._outcome(claim, learnt)
+                said = Outcome("error", reason=trouble) if trouble else self._outcome(claim)
                 outcomes.append(said)
             phases = {*shared, *self.clock.seconds}
             seconds.append({p: shared.get(p, 0.0) + self.clock.seconds.get(p, 0.0) for p in phases})
-        mutants = [self._mutants(claim, learnt) if not trouble else {} for claim in self.request.claims]
-        return Examined(self.request.seed, learnt, outcomes, generated, seconds, parity, mutants)
+        mutants = [self._mutants(claim) if not trouble else {} for claim in self.request.claims]
+        return Examined(self.request.seed, not self.unlearnt, outcomes, generated, seconds, self.parity, mutants)
 
-    def _mutants(self, claim: Claim, learnt: bool) -> dict[str, Outcome]:
+    def _mutants(self, claim: Claim) -> dict[str, Outcome]:
         """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""
         if not self.request.mutate or claim.expected != "supported":
             return {}
-        return {m.name: self._outcome(m.claim, learnt, m) for m in mutants_of(claim)}
+        return {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
 
     def _complete(self, examples: Sequence[Example]) -> list[Generated]:
         ours = self.subject
         return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).runs()
 
-    def _outcome(self, claim: Claim, learnt: bool, mutant: Mutant | None = None) -> Outcome:
+    def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
         about_units = any(isinstance(e, Units) for e in claim.walk())
         sites = {site for _, site in self.subject.sizes}
         missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in sites]
         if missing:
             return Outcome("not applicable", reason=f"{self.request.name} has no {missing[0]}")
-        if about_units and not learnt:
-            return Outcome("unlearnt", reason=f"does not meet {self.request.competence}: {self.competence:.3g}")
+        if about_units and self.unlearnt:
+            return Outcome("unlearnt", reason=self.unlearnt)
         if isinstance(of_one_network(claim).measure, measured):
             return Outcome("pending")
         try:
@@ -196,8 +220,7 @@ class _Examination:
     def _judged(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
         """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out."""
         of_network = of_one_network(claim)
-        if not self.subject.verification or not self.subject.discovery:
-            raise Undecidable(f"no run of {len(self.request.verification)} prompts meets what the task asks of them")
+        self.want_sequences()
         sizes = looks(len(self.subject.verification), self.request.census)
         if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
             sizes = sizes[-1:]
@@ -212,6 +235,11 @@ class _Examination:
             if said.verdict != "undecided":
                 break
         return said
+
+    def want_sequences(self) -> None:
+        """Raise Undecidable where no run is as the task wants it."""
+        if not self.subject.verification or not self.subject.discovery:
+            raise Undecidable(f"no run of {len(self.request.verification)} prompts meets what the task asks of them")
 
 
 class NotApplicable(NeuronspecError):
@@ -243,13 +271,12 @@ class _Look:
         for base in values_of:
             if not all(own[base].sizes):
                 raise Undecidable(f"{base} finds no unit")
-        draw = independent_lanes if isinstance(measure, overlap) else random_lanes
-        stand_ins = draw(own, subject.sizes, self._rng(claim)) if values_of else []
+        others = stand_ins(claim, own, subject)
         if self.wrong == "units":
-            if not stand_ins:
+            if not others:
                 raise NotApplicable("too few other units are left in the site")
-            own, stand_ins = stand_ins[0], stand_ins[1:]
-        ours, drawn = self._estimated(claim, own, stand_ins)
+            own, others = others[0], others[1:]
+        ours, drawn = self._estimated(claim, own, others)
         controls: dict[str, Control] = {}
         if values_of:
             controls["random units"] = self._random(claim, ours, drawn)
@@ -265,7 +292,7 @@ class _Look:
                 controls["units moved as far"] = self._moved_as_far(claim, own, ours)
                 continue
             against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
-            controls[f"rival {rival}"] = compare(ours, self._like(ours, against, measure), census, self.level)
+            controls[f"rival {rival}"] = compare(ours, _like(ours, against, measure), census, self.level)
         said = judge(claim, ours, controls, census, self.level)
         rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
         return replace(said, units=self._shown(measure, own), rankings=rankings)
@@ -292,24 +319,16 @@ class _Look:
     def _random(self, claim: Claim, ours: Estimate, drawn: Estimate | str) -> Control:
         if isinstance(drawn, str):
             return Control(note=drawn)
-        drawn = self._as_found(claim.measure, ours, drawn)
+        drawn = as_found(claim.measure, ours, drawn)
         control = compare(ours, drawn, self.request.census, self.level)
         return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
 
     def _moved_as_far(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
         try:
-            lanes = lanes_moved_as_far(claim.measure, own, self.subject, self._rng(claim))
+            lanes = lanes_moved_as_far(claim.measure, own, self.subject, _rng(claim, self.subject))
             return compare(ours, of_claim(claim, View(self.subject, lanes)), self.request.census, self.level)
         except (NetworkError, Undecidable) as error:
             return Control(note=str(error))
-
-    def _as_found(self, measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
-        """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
-        unsigned = any(not isinstance(base, Best | All) for base in bases(measure))
-        return self._like(ours, control, measure) if unsigned else control
-
-    def _like(self, ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
-        return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
 
     def _untrained(self, claim: Claim, ours: Estimate) -> Control:
         if self.twin is None:
@@ -318,18 +337,38 @@ class _Look:
             lane = found(claim.measure, self.twin)
             if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
                 return Control(note="finds no such unit")
-            theirs = self._as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
+            theirs = as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
             return compare(ours, theirs, self.request.census, self.level)
         except (NetworkError, Undecidable) as error:
             return Control(note=str(error))
 
-    def _rng(self, claim: Claim) -> np.random.Generator:
-        """The draws depend on what is measured and on the seed, not on what else was asked for."""
-        return np.random.default_rng([int(claim.evidence_key(self.request.name), 16), self.request.seed, DRAWS])
-
     def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
         """The units that each expression of a claim turned out to mean."""
         return {repr(base): units(base, own, self.subject.sizes).as_json() for base in own}
+
+
+def as_found(measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
+    """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
+    unsigned = any(not isinstance(base, Best | All) for base in bases(measure))
+    return _like(ours, control, measure) if unsigned else control
+
+
+def _like(ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
+    return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
+
+
+def stand_ins(claim: Claim, own: Lane, subject: Subject) -> list[Lane]:
+    """Return lanes of random units in place of a claim's own; none where it is about no values of units."""
+    if not bases_beyond_size(claim.measure):
+        return []
+    draw = independent_lanes if isinstance(claim.measure, overlap) else random_lanes
+    return draw(own, subject.sizes, _rng(claim, subject))
+
+
+def _rng(claim: Claim, subject: Subject) -> np.random.Generator:
+    """The draws depend on what is measured and on the seed, not on what else was asked for."""
+    network = subject.network
+    return np.random.default_rng([int(claim.evidence_key(network.name), 16), network.seed, DRAWS])
 
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:
