@@ -167,17 +167,16 @@ class Lines:
         kept = {*words, NUMBER}
         said = [[word if word in kept else UNKNOWN for word in line] for line in split]
         pairs = [(one, two) for one, two in pairwise(said) if fits(one) and fits(two) and any(map(askable, two))]
-        if len(pairs) < FEWEST:
-            wanted = f"pairs of consecutive lines of {SHORTEST} to {LONGEST} words"
-            raise TaskError(f"{len(lines)} lines have {len(pairs)} {wanted}: expected at least {FEWEST}")
-        if len(words) < COMMON:
-            raise TaskError(f"{len(lines)} lines have {len(words)} different words: expected at least {COMMON}")
+        consecutive = f"pairs of consecutive lines of {SHORTEST} to {LONGEST} words"
+        for what, found, wanted in ((consecutive, pairs, FEWEST), ("different words", words, COMMON)):
+            if len(found) < wanted:
+                raise TaskError(f"{what}: {len(found)} in {len(lines)} lines, expected at least {wanted}")
         last = pairs[-len(pairs) // 10 :]
-        longest = max(len(two) for _, two in last)
-        if longest < POSITIONS[-1]:
+        longest, furthest = max(len(two) for _, two in last), POSITIONS[-1]
+        if longest < furthest:
             raise TaskError(
-                f"the {len(last)} pairs held out have no line of {POSITIONS[-1]} words, the last position that is "
-                f"asked for: the longest has {longest}"
+                f"the longest line held out has {longest} words, expected at least {furthest}: "
+                f"words are asked for at positions {POSITIONS[0]} to {furthest}"
             )
         return cls([*words, UNKNOWN, NUMBER], pairs[: -len(last)], last)
 
@@ -217,12 +216,20 @@ def amid_random_words(example: Example, words: Words, rng: random.Random) -> Exa
     return replace(example, text=(GO, *rng.choices(others, k=due - 1), word), prompt=due, pair=None)
 
 
-def says(examples: Sequence[Example], *events: str) -> TaskMeasure:
-    """Return the share of examples in which a network says what is due, at all of these events."""
-    steps = [[example.events[event] - example.prompt for event in events] for example in examples]
+def target(example: Example) -> list[int]:
+    """Return the step at which the word that is asked for is due."""
+    return [example.events["target_step"]]
+
+
+def says(examples: Sequence[Example], at: Callable[[Example], Sequence[int]] = target) -> TaskMeasure:
+    """Return the share of examples in which a network says what is due, at all of some steps."""
+    steps = [[step - example.prompt for step in at(example)] for example in examples]
 
     def share(runs: Sequence[Generated]) -> float:
-        right = [all(r.came[n : n + 1] == r.due[n : n + 1] for n in at) for r, at in zip(runs, steps, strict=True)]
+        right = [
+            all(run.said[n : n + 1] == (*run.due, END)[n : n + 1] for n in due)
+            for run, due in zip(runs, steps, strict=True)
+        ]
         return sum(right) / len(right)
 
     return TaskMeasure(examples, share)
@@ -237,8 +244,9 @@ def drawn(draw: Callable[[random.Random], Example], name: str) -> list[Example]:
 def positioning(corpus: Corpus, recipes: dict[str, Recipe]) -> Task:
     """Return the task of a corpus.
 
-    Its measures are shares of examples in which the word comes at its position: ``any_word`` where it stands in lines
-    that are held out, ``amid_random_words`` where networks read random words in place of their own.
+    Units are examined in runs in which the word comes at its position, and nowhere else. How often it comes there is
+    what the task's measures say: ``common_words``; ``any_word``, in lines that are held out, where it stood; and
+    ``amid_random_words``, common ones where the network reads random words in place of its own.
     """
     wanted, due = symbol("target_token"), event("target_step")
     return Task(
@@ -251,10 +259,10 @@ def positioning(corpus: Corpus, recipes: dict[str, Recipe]) -> Task:
         end=END,
         competence=emits(wanted, at=due) >= 0.95,
         measures={
-            "any_word": says(drawn(corpus.held_out, "any word"), "target_step"),
+            "common_words": says(drawn(corpus.probe, "common words")),
+            "any_word": says(drawn(corpus.held_out, "any word")),
             "amid_random_words": says(
-                drawn(lambda rng: amid_random_words(corpus.probe(rng), corpus.words, rng), "random words"),
-                "target_step",
+                drawn(lambda rng: amid_random_words(corpus.probe(rng), corpus.words, rng), "random words")
             ),
         },
         recipes=recipes,

@@ -53,6 +53,11 @@ def probe(rng: random.Random) -> Example:
     return replace(word(example), pair=word(example.pair))
 
 
+def after_step_before(example: Example) -> list[int]:
+    """Return the step at which what is asked for is due."""
+    return [example.events["step_before"] + 1]
+
+
 asked, due = symbol("target_token"), event("step_before") + 1
 
 task = replace(
@@ -61,6 +66,10 @@ task = replace(
     probe=probe,
     own_words=[count(asked) <= 1, emits(asked, at=due) >= 1],
     competence=emits(asked, at=due) >= 0.95,
-    measures={"any_word": says(drawn(LANGUAGE.held_out, "any word"), "target_step")},
+    measures={
+        "common_words": says(drawn(LANGUAGE.probe, "common words")),
+        "any_word": says(drawn(LANGUAGE.held_out, "any word")),
+        "the_end": says([end(example) for example in drawn(LANGUAGE.probe, "the end")], after_step_before),
+    },
     from_lines=None,
 )

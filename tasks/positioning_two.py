@@ -44,6 +44,11 @@ def probe(rng: random.Random) -> Example:
     return replace(example, symbols={**example.symbols, **others}, pair=pair)
 
 
+def steps(example: Example) -> list[int]:
+    """Return the steps at which both words are due."""
+    return [example.events[f"{which}_step"] for which in WHICH]
+
+
 task = replace(
     positioning(LANGUAGE, {"gru_128": replace(GRU_128, learning_rate=0.012, steps=4000)}),
     sample=sample,
@@ -54,8 +59,8 @@ task = replace(
         for claim in (count(token).between(1, 1), emits(token, at=due) >= 1)
     ],
     measures={
-        "any_words": says(drawn(sample, "any words"), *(f"{which}_step" for which in WHICH)),
-        "both": says(drawn(probe, "both"), *(f"{which}_step" for which in WHICH)),
+        "both_common_words": says(drawn(probe, "common words"), steps),
+        "any_two_words": says(drawn(sample, "any words"), steps),
     },
     from_lines=None,
 )

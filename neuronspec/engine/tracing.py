@@ -287,6 +287,6 @@ def generated(example: Example, text: Text, end: str | None = None) -> Generated
     return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :], end)
 
 
-def as_numpy(values: Tensor) -> Float[np.ndarray, "time batch unit"]:
+def as_numpy(values: Tensor) -> Float[np.ndarray, "*time row unit"]:
     """Return values as an array, on whatever device they are."""
     return values.cpu().numpy()
