@@ -286,13 +286,16 @@ GRU = Recipe(
 )
 
 GRU_128 = replace(GRU, units=128, steps=1500)
-GRU_256 = replace(GRU, units=256, learning_rate=0.01, steps=1500)
+GRU_256 = replace(GRU, units=256, learning_rate=0.01, steps=1500, until=("target_step", 0.99))
 LSTM = replace(GRU, kind="lstm", units=128, learning_rate=0.015)
+GRU_SLOW = replace(GRU_128, learning_rate=0.01, steps=5000, until=("target_step", 0.985))
+"""For more words than a few hundred, and for real text."""
 
 RECIPES = {
     "gru": replace(GRU, full=GRU_256),
     "gru_128": GRU_128,
     "gru_256": GRU_256,
+    "gru_slow": GRU_SLOW,
     "lstm": LSTM,
     "torch_gru": replace(GRU_128, kind="gru"),
 }

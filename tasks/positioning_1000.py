@@ -1,5 +1,7 @@
 """A word at a position, of a thousand words: the task of positioning in a larger language."""
 
-from .positioning import GRU_128, Language, positioning
+from dataclasses import replace
 
-task = positioning(Language.of(1000, seed=0), {"gru_128": GRU_128})
+from .positioning import GRU_SLOW, Language, positioning
+
+task = positioning(Language.of(1000, seed=0), {"gru_slow": replace(GRU_SLOW, steps=2500)})
