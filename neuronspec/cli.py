@@ -90,7 +90,25 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return jobs(store(command))
 
 
-def _project(names: Sequence[str], store: Path | None) -> Project:
+def _corpus_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Make a task from the lines of a text file, e.g. positioning=lines.txt."
+    return click.option("--corpus", "corpora", multiple=True, metavar="TASK=FILE", help=text)(command)
+
+
+def _read_corpora(told: Sequence[str]) -> dict[str, Path]:
+    """``positioning=lines.txt`` -> the file of each task."""
+    corpora: dict[str, Path] = {}
+    for one in told:
+        name, equals, file = one.partition("=")
+        if not (name and equals and file):
+            raise ProjectError(f"--corpus {one}: expected TASK=FILE, e.g. positioning=lines.txt")
+        if name in corpora:
+            raise ProjectError(f"--corpus {one}: {name} has a corpus already, {corpora[name]}")
+        corpora[name] = Path(file)
+    return corpora
+
+
+def _project(names: Sequence[str], store: Path | None, corpora: Sequence[str] = ()) -> Project:
     """Return the project that files, folders and ids lie in; that of this folder for none."""
     paths = [Path(name.partition("::")[0]) for name in names]
     starts = [path if path.is_dir() else path.parent for path in paths] or [Path()]
@@ -98,6 +116,8 @@ def _project(names: Sequence[str], store: Path | None) -> Project:
     for other in others:
         if other.root != project.root:
             raise ProjectError(f"{project.root} and {other.root} are two projects: verify them one by one")
+    if corpora:
+        project = project.with_corpora(_read_corpora(corpora))
     return replace(project, store=store.resolve()) if store else project
 
 
@@ -106,6 +126,7 @@ def _project(names: Sequence[str], store: Path | None) -> Project:
 @click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
 @_seeds_option
 @click.option("--full", is_flag=True, help="Take every recipe at the size of its source.")
+@_corpus_option
 @_common_options
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run; - for stdout."
@@ -118,6 +139,7 @@ def verify(
     keyword: str | None,
     seeds: str | None,
     full: bool,
+    corpora: tuple[str, ...],
     jobs: int | None,
     store: Path | None,
     json_file: Path | None,
@@ -133,7 +155,7 @@ def verify(
     place of the signal, and on the untrained network. A claim that is supported all the same could not fail:
     that mutant survived, and the exit code is 1.
     """
-    project = _project(paths, store)
+    project = _project(paths, store, corpora)
     questions = named(project, paths, read_seeds(seeds) if seeds else None, full)
     if json_file is not None and str(json_file) != "-":
         check_target(json_file)
@@ -152,7 +174,7 @@ def _verify(
     verbose: bool,
     mutate: bool,
 ) -> int:
-    from neuronspec import ledger, runner, terminal
+    from neuronspec import runner, terminal
 
     to_stdout = json_file is not None and str(json_file) == "-"
     out, began = terminal.console(stderr=to_stdout), time.perf_counter()
@@ -171,7 +193,7 @@ def _verify(
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
     finally:
         if json_file is not None:
-            _write_json(ledger, json_file, to_stdout, results, complete=len(results) == len(questions))
+            _write_json(json_file, results, len(results) == len(questions), project)
     return code
 
 
@@ -191,12 +213,14 @@ def _print_spec(out: Any, questions: list[Question], results: list[Result], verb
             out.print()
 
 
-def _write_json(ledger: Any, file: Path, to_stdout: bool, results: list[Result], complete: bool) -> None:
+def _write_json(file: Path, results: list[Result], complete: bool, project: Project) -> None:
+    from neuronspec import ledger
+
     claims = [ledger.claim_json(result) for result in results]
-    if to_stdout:
-        click.echo(json.dumps(ledger.document(claims, complete), indent=1))
+    if str(file) == "-":
+        click.echo(json.dumps(ledger.document(claims, complete, project.corpora), indent=1))
     else:
-        ledger.write(file, claims, complete)
+        ledger.write(file, claims, complete, project.corpora)
 
 
 @main.command("list")
@@ -204,10 +228,11 @@ def _write_json(ledger: Any, file: Path, to_stdout: bool, results: list[Result],
 @click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what each sentence claims.")
 @click.option("--networks", is_flag=True, help="List the recipes of the project's tasks instead.")
+@_corpus_option
 @reported
-def list_(paths: tuple[str, ...], keyword: str | None, verbose: bool, networks: bool) -> None:
+def list_(paths: tuple[str, ...], keyword: str | None, verbose: bool, networks: bool, corpora: tuple[str, ...]) -> None:
     """List claims, one id per line; nothing is trained."""
-    project = _project(paths, None)
+    project = _project(paths, None, corpora)
     if networks:
         for name in project.task_files():
             for recipe_name, recipe in project.task(name).recipes.items():
@@ -251,13 +276,16 @@ def table(run: Path, other: Path | None, across: bool) -> None:
 @main.command()
 @click.argument("networks", nargs=-1, required=True)
 @_seeds_option
+@_corpus_option
 @_common_options
 @reported
-def train(networks: tuple[str, ...], seeds: str | None, jobs: int | None, store: Path | None) -> None:
+def train(
+    networks: tuple[str, ...], seeds: str | None, corpora: tuple[str, ...], jobs: int | None, store: Path | None
+) -> None:
     """Train networks, e.g. counting/lstm, and keep them in the store; seed 0 unless --seeds is given."""
     from neuronspec import runner, terminal
 
-    project = _project((), store)
+    project = _project((), store, corpora)
     chosen = read_seeds(seeds) if seeds else (0,)
     for name in networks:
         runner.trainable(project, name)

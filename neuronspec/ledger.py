@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from neuronspec.engine.statistics import Control, Outcome
 from neuronspec.errors import ProjectError
@@ -22,15 +24,21 @@ VERDICTS = ("supported", "refuted", "unspecific", "undecided", "unlearnt", "not 
 PHASES = ("train", "trace", "pick", "intervene", "judge", "total")
 
 
-def document(claims: Sequence[dict[str, Any]], complete: bool = True) -> dict[str, Any]:
+Corpora: TypeAlias = Mapping[str, Path]
+"""The text files that tasks were made from in a run, by the name of the task."""
+
+NONE: Corpora = MappingProxyType({})
+
+
+def document(claims: Sequence[dict[str, Any]], complete: bool = True, corpora: Corpora = NONE) -> dict[str, Any]:
     """Return a run as JSON data; ``complete`` is False for one that was broken off."""
-    return {"schema": SCHEMA, "complete": complete, "claims": list(claims), "environment": environment()}
+    return {"schema": SCHEMA, "complete": complete, "claims": list(claims), "environment": environment(corpora)}
 
 
-def write(path: Path, claims: Sequence[dict[str, Any]], complete: bool = True) -> None:
+def write(path: Path, claims: Sequence[dict[str, Any]], complete: bool = True, corpora: Corpora = NONE) -> None:
     """Write a run to a file, whole or not at all."""
     try:
-        write_atomically(path, (json.dumps(document(claims, complete), indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(document(claims, complete, corpora), indent=1) + "\n").encode())
     except OSError as error:
         raise ProjectError(f"cannot write the run to {path}: {error.strerror}") from None
 
@@ -97,14 +105,18 @@ SHAPE: dict[str, tuple[Callable[[Any], bool], str]] = {
 """What a claim of a run has, as far as it is read again."""
 
 
-def environment() -> dict[str, Any]:
-    """Return the circumstances of a run that may matter to its numbers; neither host nor user."""
+def environment(corpora: Corpora = NONE) -> dict[str, Any]:
+    """Return the circumstances of a run that may matter to its numbers; neither host nor user, nor where files lie."""
     packages = ("neuronspec", "torch", "numpy", "scikit-learn")
     return {
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         "machine": platform.machine(),
         "cores": cores(),
         "device": "cpu",
+        "corpora": {
+            task: {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+            for task, file in corpora.items()
+        },
     }
 
 

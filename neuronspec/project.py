@@ -5,10 +5,12 @@ Settings stand in pyproject.toml, under ``[tool.neuronspec]``: ``specs`` and ``t
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,12 +23,17 @@ SETTINGS = {"specs": ("specs",), "tasks": ("tasks",), "store": ".neuronspec"}
 
 @dataclass(frozen=True)
 class Project:
-    """A root folder and its settings."""
+    """A root folder and its settings.
+
+    Args:
+        corpora: text files whose lines tasks are made from in this run, by the name of the task.
+    """
 
     root: Path
     specs: tuple[Path, ...]
     tasks: tuple[Path, ...]
     store: Path
+    corpora: Mapping[str, Path] = field(default_factory=dict, hash=False)
     _read: dict[Path, Task] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -42,6 +49,17 @@ class Project:
             tasks=tuple(root / folder for folder in settings["tasks"]),
             store=root / settings["store"],
         )
+
+    def with_corpora(self, corpora: Mapping[str, Path]) -> Project:
+        """Return this project with some tasks made from the lines of text files.
+
+        Raises:
+            NeuronspecError: there is no such task or file, or no task can be made from it.
+        """
+        project = replace(self, corpora=corpora, _read={})
+        for name in corpora:
+            project.task(name)
+        return project
 
     def task_files(self) -> dict[str, Path]:
         """Return the task files by the name of their task."""
@@ -59,6 +77,8 @@ class Project:
             task = getattr(self.load(file), "task", None)
             if not isinstance(task, Task):
                 raise TaskError(f"{file.name} defines no task: expected task = Task(...)")
+            if name in self.corpora:
+                task = _of_lines(task, name, self.corpora[name])
             self._read[file] = task.named(name)
         return self._read[file]
 
@@ -69,10 +89,13 @@ class Project:
     def load(self, file: Path) -> ModuleType:
         """Run a spec or task file as a module of its own; what goes wrong names file and line.
 
+        It may import its neighbours (``from .counting import string``): each folder is a package of its own, so that
+        those of two projects do not meet.
+
         Raises:
             NeuronspecError: of the kind that was raised inside, or SpecError where the file is not valid Python.
         """
-        name = f"_neuronspec_{file.parent.name}_{file.stem}"
+        name = f"{_package(file.parent)}.{file.stem}"
         found = importlib.util.spec_from_file_location(name, file)
         if not file.is_file() or found is None or found.loader is None:
             raise ProjectError(f"{self.shown(file)}: no such Python file")
@@ -99,6 +122,36 @@ class Project:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), 0)
         return f"{self.shown(file)}:{line}"
+
+
+def _package(folder: Path) -> str:
+    """Return the name under which the files of a folder are imported."""
+    name = f"_neuronspec_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    package = sys.modules.setdefault(name, ModuleType(name))
+    package.__path__ = [str(folder)]
+    return name
+
+
+def _of_lines(task: Task, name: str, file: Path) -> Task:
+    """Return a task as its file makes it from the lines of a text."""
+    if task.from_lines is None:
+        raise TaskError(f"--corpus {name}={file}: task {name} has no from_lines=, and cannot be made from a text")
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ProjectError(f"--corpus {name}={file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.object[error.start]:#x} at {error.start}"
+        raise ProjectError(f"--corpus {name}={file}: the text is not UTF-8: {byte}") from None
+    try:
+        made = task.from_lines(lines)
+    except TaskError as error:
+        raise TaskError(f"--corpus {name}={file}: {error}") from error
+    except Exception as error:  # a task file is anybody's code
+        raise TaskError(f"task {name}: from_lines raised {type(error).__name__}: {error}") from error
+    if not isinstance(made, Task):
+        raise TaskError(f"task {name}: from_lines returned {made!r:.60}: expected a Task")
+    return made
 
 
 def _is_root(folder: Path) -> bool:

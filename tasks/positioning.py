@@ -1,18 +1,23 @@
 """A word at a position: the input line, the word and the position are read; the next line has the word there.
 
 (Lee, Wu, Yang and Lin 2020, "Exposing the functionalities of neurons for gated recurrent unit based
-sequence-to-sequence model".) The language is made up: Zipf's law, and for every word some that like to follow it.
+sequence-to-sequence model".) The language is made up: Zipf's law, and for every word some that like to follow it. The
+lines of any text can stand in for it: ``neuronspec verify --corpus positioning=FILE``.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from bisect import bisect
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from typing import Protocol, TypeAlias
 
 from neuronspec import count, emits, event, symbol
+from neuronspec.errors import TaskError
 from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
 
 GO, END = "<go>", "<end>"
@@ -22,13 +27,54 @@ SUCCESSORS, FOLLOWS = 20, 0.65
 COMMON, POSITIONS = 10, range(2, 9)
 """The commonest words and the positions that networks are examined on."""
 PAIRS = 150_000
+MEASURED = 1000
+"""How many examples the task's own measures are about."""
+
+Words: TypeAlias = Sequence[str]
+
+
+class Corpus(Protocol):
+    """Where pairs of lines come from."""
+
+    @property
+    def words(self) -> Words:
+        """All words of its lines."""
+
+    def sample(self, rng: random.Random) -> Example:
+        """Draw two lines, and ask for any word of the second one where it stands."""
+
+    def held_out(self, rng: random.Random) -> Example:
+        """Draw the same of lines that no network is trained on."""
+
+    def probe(self, rng: random.Random) -> Example:
+        """Draw two lines, and ask for a common word at a position; beside it stands the same for another word."""
+
+
+def asked(first: Words, second: Words, at: int, word: str) -> Example:
+    """Return two lines of which the second has the word at a position, counted from 1."""
+    if not 1 <= at <= LONGEST:
+        raise TaskError(f"position {at}: expected 1 to {LONGEST}")
+    if at > len(second):
+        raise TaskError(f"position {at}: the line has {len(second)} words, {' '.join(second)!r}")
+    return Example(
+        (GO, *second[: at - 1], word, *second[at:]),
+        source=(*first, word, str(at)),
+        events={"target_step": at},
+        symbols={"target_token": word},
+    )
+
+
+def asked_or_other(first: Words, second: Words, at: int, word: str, other: str) -> Example:
+    """Return two lines with a word at a position, and beside them the same with another word."""
+    example, pair = (asked(first, second, at, which) for which in (word, other))
+    return replace(example, symbols={**example.symbols, "other_token": other}, pair=pair)
 
 
 @dataclass(frozen=True)
 class Language:
     """Words by falling frequency, and how often each follows each, added up."""
 
-    words: Sequence[str]
+    words: Words
     frequency: Sequence[float]
     successors: Sequence[tuple[Sequence[int], Sequence[float]]]
 
@@ -48,6 +94,10 @@ class Language:
             ],
         )
 
+    @property
+    def common(self) -> Sequence[str]:
+        return self.words[:COMMON]
+
     def next(self, word: int | None, rng: random.Random) -> int:
         """Draw a word to follow another one."""
         if word is None or rng.random() > FOLLOWS:
@@ -63,62 +113,160 @@ class Language:
             line.append(after)
         return line
 
-    def sample(self, rng: random.Random) -> Example:
-        """Draw two lines, and ask for any word of the second one where it stands."""
+    def said(self, line: Sequence[int]) -> Words:
+        """Return the words of a line."""
+        return [self.words[word] for word in line]
+
+    def pair(self, rng: random.Random) -> tuple[Words, Words]:
+        """Draw two lines."""
         first = self.line(rng)
-        second = self.line(rng, first[-1])
+        return self.said(first), self.said(self.line(rng, first[-1]))
+
+    def sample(self, rng: random.Random) -> Example:
+        first, second = self.pair(rng)
         at = rng.randint(1, len(second))
-        return self.example(first, second, at, second[at - 1])
+        return asked(first, second, at, second[at - 1])
+
+    held_out = sample
 
     def probe(self, rng: random.Random) -> Example:
-        """Draw two lines, and ask for a common word at a position; beside it stands the same for another word."""
         first, at = self.line(rng), rng.choice(POSITIONS)
         second = self.line(rng, first[-1], shortest=max(at, SHORTEST))
-        word, other = rng.sample(range(COMMON), 2)
-        example, pair = (self.example(first, second, at, which) for which in (word, other))
-        return replace(example, symbols={**example.symbols, "other_token": self.words[other]}, pair=pair)
-
-    def example(self, first: list[int], second: list[int], at: int, word: int) -> Example:
-        """Return two lines of which the second has the word at a position, counted from 1."""
-        due = [*second[: at - 1], word, *second[at:]]
-        return Example(
-            (GO, *(self.words[w] for w in due)),
-            source=(*(self.words[w] for w in first), self.words[word], str(at)),
-            events={"target_step": at},
-            symbols={"target_token": self.words[word]},
-        )
+        return asked_or_other(self.said(first), self.said(second), at, *rng.sample(self.common, 2))
 
 
-def accuracy(examples: Sequence[Example]) -> TaskMeasure:
-    """Return the share of examples in which the network says the word that is asked for where it is asked for."""
+UNKNOWN, NUMBER = "<unknown>", "<number>"
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+FEWEST = 100
+"""So few pairs of lines are too few to learn from."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a text, in pairs of a line and the next.
+
+    Words are in lower case; punctuation only sets them apart. Lines of 3 to 13 words are kept. All but the commonest
+    words are ``<unknown>``, and numbers are ``<number>``: what is neither is asked for. The last tenth of the pairs is
+    held out.
+    """
+
+    words: Words
+    pairs: Sequence[tuple[Words, Words]]
+    last: Sequence[tuple[Words, Words]]
+
+    @classmethod
+    def of(cls, lines: Sequence[str], size: int = 2000) -> Lines:
+        """Return some lines as so many different words.
+
+        Raises:
+            TaskError: there are too few pairs of lines, or words, or all that is held out is short.
+        """
+        split = [[NUMBER if word.isdigit() else word for word in WORD.findall(line.lower())] for line in lines]
+        frequency = Counter(word for line in split for word in line if word != NUMBER)
+        words = [word for word, _ in frequency.most_common(size)]
+        kept = {*words, NUMBER}
+        said = [[word if word in kept else UNKNOWN for word in line] for line in split]
+        pairs = [(one, two) for one, two in pairwise(said) if fits(one) and fits(two) and any(map(askable, two))]
+        consecutive = f"pairs of consecutive lines of {SHORTEST} to {LONGEST} words"
+        for what, found, wanted in ((consecutive, pairs, FEWEST), ("different words", words, COMMON)):
+            if len(found) < wanted:
+                raise TaskError(f"{what}: {len(found)} in {len(lines)} lines, expected at least {wanted}")
+        last = pairs[-len(pairs) // 10 :]
+        longest, furthest = max(len(two) for _, two in last), POSITIONS[-1]
+        if longest < furthest:
+            raise TaskError(
+                f"the longest line held out has {longest} words, expected at least {furthest}: "
+                f"words are asked for at positions {POSITIONS[0]} to {furthest}"
+            )
+        return cls([*words, UNKNOWN, NUMBER], pairs[: -len(last)], last)
+
+    def sample(self, rng: random.Random) -> Example:
+        return self._where_it_stands(self.pairs, rng)
+
+    def held_out(self, rng: random.Random) -> Example:
+        return self._where_it_stands(self.last, rng)
+
+    def _where_it_stands(self, pairs: Sequence[tuple[Words, Words]], rng: random.Random) -> Example:
+        first, second = rng.choice(pairs)
+        at = rng.choice([at for at, word in enumerate(second, start=1) if askable(word)])
+        return asked(first, second, at, second[at - 1])
+
+    def probe(self, rng: random.Random) -> Example:
+        at = rng.choice(POSITIONS)
+        first, second = rng.choice(self.last)
+        while len(second) < at:
+            first, second = rng.choice(self.last)
+        return asked_or_other(first, second, at, *rng.sample(self.words[:COMMON], 2))
+
+
+def fits(line: Words) -> bool:
+    """Return whether a line is neither too short nor too long."""
+    return SHORTEST <= len(line) <= LONGEST
+
+
+def askable(word: str) -> bool:
+    """Return whether a word can be asked for: it stands for itself alone."""
+    return word not in (UNKNOWN, NUMBER)
+
+
+def amid_random_words(example: Example, words: Words, rng: random.Random) -> Example:
+    """Return an example in which random words are read up to the position, and none of them is the one asked for."""
+    due, word = example.events["target_step"], example.symbols["target_token"]
+    others = [other for other in words if other != word]
+    return replace(example, text=(GO, *rng.choices(others, k=due - 1), word), prompt=due, pair=None)
+
+
+def target(example: Example) -> list[int]:
+    """Return the step at which the word that is asked for is due."""
+    return [example.events["target_step"]]
+
+
+def says(examples: Sequence[Example], at: Callable[[Example], Sequence[int]] = target) -> TaskMeasure:
+    """Return the share of examples in which a network says what is due, at all of some steps."""
+    steps = [[step - example.prompt for step in at(example)] for example in examples]
 
     def share(runs: Sequence[Generated]) -> float:
-        asked = [(e.events["target_step"] - e.prompt, e.symbols["target_token"]) for e in examples]
-        said = [run.came[at : at + 1] == (word,) for run, (at, word) in zip(runs, asked, strict=True)]
-        return sum(said) / len(said)
+        right = [
+            all(run.said[n : n + 1] == (*run.due, END)[n : n + 1] for n in due)
+            for run, due in zip(runs, steps, strict=True)
+        ]
+        return sum(right) / len(right)
 
     return TaskMeasure(examples, share)
 
 
-def positioning(language: Language, recipes: dict[str, Recipe]) -> Task:
-    """Return the task of a language."""
-    asked, due = symbol("target_token"), event("target_step")
-    rng = random.Random("held out")
-    held_out = [language.sample(rng) for _ in range(2000)]
+def drawn(draw: Callable[[random.Random], Example], name: str) -> list[Example]:
+    """Draw the examples of a measure."""
+    rng = random.Random(name)
+    return [draw(rng) for _ in range(MEASURED)]
+
+
+def positioning(corpus: Corpus, recipes: dict[str, Recipe]) -> Task:
+    """Return the task of a corpus.
+
+    Units are examined in runs in which the word comes at its position, and nowhere else. How often it comes there is
+    what the task's measures say: ``common_words``; ``any_word``, in lines that are held out, where it stood; and
+    ``amid_random_words``, common ones where the network reads random words in place of its own.
+    """
+    wanted, due = symbol("target_token"), event("target_step")
     return Task(
-        alphabet=[*language.words, *map(str, range(1, LONGEST + 1)), GO],
-        sample=language.sample,
-        probe=language.probe,
-        own_words=[count(asked).between(1, 1), emits(asked, at=due) >= 1],
+        alphabet=[*corpus.words, *map(str, range(1, LONGEST + 1)), GO],
+        sample=corpus.sample,
+        probe=corpus.probe,
+        own_words=[count(wanted).between(1, 1), emits(wanted, at=due) >= 1],
         size=1400,
         corpus_size=PAIRS,
         end=END,
-        competence=emits(asked, at=due) >= 0.95,
+        competence=emits(wanted, at=due) >= 0.95,
         measures={
-            "accuracy": accuracy(held_out),
-            "accuracy_from_9_to_13": accuracy([e for e in held_out if e.events["target_step"] > max(POSITIONS)]),
+            "common_words": says(drawn(corpus.probe, "common words")),
+            "any_word": says(drawn(corpus.held_out, "any word")),
+            "amid_random_words": says(
+                drawn(lambda rng: amid_random_words(corpus.probe(rng), corpus.words, rng), "random words")
+            ),
         },
         recipes=recipes,
+        from_lines=lambda lines: positioning(Lines.of(lines), recipes),
     )
 
 
@@ -131,11 +279,25 @@ GRU = Recipe(
     orthogonal=True,
     learning_rate=0.02,
     warm_up=200,
-    steps=3000,
-    until=("target_step", 0.997),
+    steps=2500,
     batch=128,
     final=0.03,
     block=1,
 )
 
-task = positioning(Language.of(200, seed=0), {"gru": GRU})
+GRU_128 = replace(GRU, units=128, steps=1500)
+GRU_256 = replace(GRU, units=256, learning_rate=0.01, steps=1500, until=("target_step", 0.99))
+LSTM = replace(GRU, kind="lstm", units=128, learning_rate=0.015)
+GRU_SLOW = replace(GRU_128, learning_rate=0.01, steps=5000, until=("target_step", 0.985))
+"""For more words than a few hundred, and for real text."""
+
+RECIPES = {
+    "gru": replace(GRU, steps=3000, until=("target_step", 0.997), full=GRU_256),
+    "gru_128": GRU_128,
+    "gru_256": GRU_256,
+    "gru_slow": GRU_SLOW,
+    "lstm": LSTM,
+    "torch_gru": replace(GRU_128, kind="gru"),
+}
+
+task = positioning(Language.of(200, seed=0), RECIPES)

@@ -39,3 +39,11 @@ def test_wrong_settings(tmp_path, case):
 def test_modules_of_two_projects_do_not_meet(tmp_path):
     one, two = Project.at(make(tmp_path / "one")), Project.at(make(tmp_path / "two", steps=9))
     assert (one.task("tiny").recipe("lstm").steps, two.task("tiny").recipe("lstm").steps) == (2, 9)
+
+
+def test_a_task_file_imports_its_neighbours(tmp_path):
+    projects = [Project.at(make(tmp_path / name, steps=steps)) for name, steps in (("one", 2), ("two", 9))]
+    for project in projects:
+        text = "from dataclasses import replace\nfrom .tiny import task\ntask = replace(task, size=7)\n"
+        (project.root / "tasks" / "beside.py").write_text(text)
+    assert [project.task("beside").recipe("lstm").steps for project in projects] == [2, 9]

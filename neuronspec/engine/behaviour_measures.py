@@ -53,7 +53,7 @@ def _(measure: words.length | words.count, run: Generated, example: Example) -> 
 @of_run.register
 def _(measure: words.step_of, run: Generated, example: Example) -> float:
     wanted = tokens(measure.what, example)
-    return next((len(run.prompt) + i for i, token in enumerate(run.came) if token in wanted), math.nan)
+    return next((len(run.prompt) + i for i, token in enumerate(run.said) if token in wanted), math.nan)
 
 
 @of_run.register
@@ -61,7 +61,7 @@ def _(measure: words.emits, run: Generated, example: Example) -> float:
     step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
     if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
         return math.nan
-    return step < len(run.came) and run.came[step] in wanted
+    return step < len(run.said) and run.said[step] in wanted
 
 
 def _asked_for(moment: object, examples: Sequence[Example]) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import takewhile
+from itertools import cycle, takewhile
 
 import numpy as np
 import torch
@@ -256,7 +256,16 @@ class Subject:
 
     def runs(self) -> list[Generated]:
         """Return what the network makes of the verification prompts."""
-        return [generated(e, text) for e, text in zip(self.verification, self.own_texts, strict=True)]
+        return self._generated(self.own_texts)
+
+    def _generated(self, came: Sequence[Text]) -> list[Generated]:
+        """Put texts, several lanes of them, beside what was due; one as long as it may become was cut."""
+        end = self.network.vocabulary[-1] if self.network.ends else None
+        examples, limits = cycle(self.verification), cycle(self._limits)
+        return [
+            generated(example, text, end if len(text) < limit else None)
+            for example, limit, text in zip(examples, limits, came, strict=False)
+        ]
 
     def edited_runs(
         self, under: Intervention, lanes: Sequence[Lane]
@@ -272,9 +281,7 @@ class Subject:
                 return [self.runs() for _ in lanes], compiled.used
             rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
             length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
-            came = self._texts(rows, length)
-        examples = list(self.verification) * len(lanes)
-        said = [generated(example, text) for example, text in zip(examples, came, strict=True)]
+            said = self._generated(self._texts(rows, length))
         batch = len(self.verification)
         used = compiled.used & (not compiled.edits.idle)
         return [said[first : first + batch] for first in range(0, len(said), batch)], used

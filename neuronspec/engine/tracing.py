@@ -294,9 +294,9 @@ def texts(tokens: Int[Tensor, "time row"], length: Int[Tensor, " row"], vocabula
     return [joined(vocabulary[token] for token in row[:n]) for row, n in rows]
 
 
-def generated(example: Example, text: Text) -> Generated:
-    """Put a completion beside the one that was due."""
-    return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :])
+def generated(example: Example, text: Text, end: str | None = None) -> Generated:
+    """Put a completion, and the symbol that closed it, beside the one that was due."""
+    return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :], end)
 
 
 def as_numpy(values: Tensor) -> Float[np.ndarray, "*time row unit"]:

@@ -305,7 +305,10 @@ class count(Behaviour):
 
 @word
 class step_of(Behaviour):
-    """The step at which a token is first generated; a sequence in which it never is does not count."""
+    """The step at which a token is first generated; a sequence in which it never is does not count.
+
+    The end symbol is not part of a text, and comes one step after its last symbol.
+    """
 
     what: Any = part("symbol", "signal")
 
@@ -316,7 +319,10 @@ class step_of(Behaviour):
 
 @word
 class emits(Behaviour):
-    """Share of sequences in which a token is generated at a moment of the text that is due."""
+    """Share of sequences in which a token is generated at a moment of the text that is due.
+
+    The end symbol is not part of a text, and comes one step after its last symbol.
+    """
 
     what: Any = part("symbol", "signal")
     at: Moment | str = part("moment", kw_only=True)

@@ -115,16 +115,29 @@ class windows:
 
 @dataclass(frozen=True)
 class Generated:
-    """What a network made of an example's prompt: the completion that was due, and the one that came."""
+    """What a network made of an example's prompt: the completion that was due, and the one that came.
+
+    Args:
+        end: the symbol that the network closed it with; none where none does, or the run was cut. It is predicted,
+            and not part of the text.
+    """
 
     prompt: Text
     due: Text
     came: Text
+    end: str | None = None
 
     @property
     def exact(self) -> bool:
         """Whether the network completed the prompt and stopped as it should."""
         return self.due == self.came
+
+    @property
+    def said(self) -> Text:
+        """All that came, with the symbol that closed it."""
+        if self.end is None:
+            return self.came
+        return joined(self.came, self.end if isinstance(self.came, str) else (self.end,))
 
 
 @dataclass(frozen=True)
@@ -307,6 +320,7 @@ class Task:
         temperature: at which a network goes on with a prompt; 0 takes the most probable symbol.
         competence: the claim a network must meet to count as one that has learnt the task.
         measures: measures of the task's own, by name.
+        from_lines: makes the same task of the lines of a text: ``neuronspec verify --corpus NAME=FILE``.
     """
 
     alphabet: str | Sequence[str]
@@ -321,6 +335,7 @@ class Task:
     end: str | None = "$"
     temperature: float = 0.0
     measures: Mapping[str, TaskMeasure] = field(default_factory=dict)
+    from_lines: Callable[[Sequence[str]], Task] | None = None
     name: str = ""
 
     def __post_init__(self) -> None:

@@ -319,6 +319,19 @@ def test_count_emits_and_step_of():
     assert value(ns.emits("b", at=ns.event("middle"), under=stopped), units((0, "cell"), 2), examined=counting)[0] == 0
 
 
+def test_the_end_is_said_after_the_text():
+    counting, counter = subject(NAMED), units((0, "cell"), 2)
+    after = ns.end + 1
+    assert value(ns.emits("$", at=after), examined=counting)[0] == 1
+    assert value(ns.emits("$", at=ns.end), examined=counting)[0] == 0
+    assert value(ns.step_of("$"), examined=counting)[0] == np.mean([len(e.text) for e in NAMED])
+    assert value(ns.count("$"), examined=counting)[0] == 0  # it is no part of the text
+    empty, endless = (ns.set_to(ns.cell[0], size, at=at) for size, at in ((0.0, "X"), (0.5, None)))
+    assert value(ns.emits("$", at=ns.first("X") + 1, under=empty), counter, examined=counting)[0] == 1
+    assert value(ns.emits("$", at=after, under=empty), counter, examined=counting)[0] == 0
+    assert math.isnan(value(ns.step_of("$", under=endless), counter, examined=counting)[0])
+
+
 def test_a_token_that_is_never_generated_has_no_step_and_has_not_moved():
     never = ns.set_to(ns.cell[0], 0.0, at="X")
     counter = units((0, "cell"), 2)

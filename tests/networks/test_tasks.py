@@ -257,6 +257,9 @@ def test_a_census_is_all_there_is():
 def test_generated():
     assert Generated("a", "b", "b").exact
     assert not Generated("a", "b", "bb").exact
+    assert Generated("a", "b", "bb").said == "bb"
+    assert Generated("a", "b", "bb", end="$").said == "bb$"
+    assert Generated(("go",), ("b",), (), end="stop").said == ("stop",)
 
 
 def test_windows_of_a_text_are_dealt_out_once():
