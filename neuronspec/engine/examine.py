@@ -283,10 +283,7 @@ class _Look:
         if any(isinstance(e, Units) for e in measure.walk()):
             controls["untrained twin"] = self._untrained(claim, ours)
         if isinstance(measure, probe):
-            shuffled = of_claim(
-                replace(claim, measure=replace(measure, labels=Shuffled(measure.labels))), View(subject, [own])
-            )
-            controls["shuffled labels"] = compare(ours, shuffled, census, self.level)
+            controls["shuffled labels"] = self._shuffled(claim, own, ours)
         for rival in claim.rivals:
             if isinstance(rival, as_far):
                 controls["units moved as far"] = self._moved_as_far(claim, own, ours)
@@ -322,6 +319,13 @@ class _Look:
         drawn = as_found(claim.measure, ours, drawn)
         control = compare(ours, drawn, self.request.census, self.level)
         return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
+
+    def _shuffled(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
+        shuffled = replace(claim, measure=replace(claim.measure, labels=Shuffled(claim.measure.labels)))
+        try:
+            return compare(ours, of_claim(shuffled, View(self.subject, [own])), self.request.census, self.level)
+        except Undecidable as error:  # of rare labels, too few may be left where any may fall to any sequence
+            return Control(note=str(error))
 
     def _moved_as_far(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
         try:
