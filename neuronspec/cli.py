@@ -98,12 +98,12 @@ def _corpus_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def _read_corpora(told: Sequence[str]) -> dict[str, Path]:
     """``positioning=lines.txt`` -> the file of each task."""
     corpora: dict[str, Path] = {}
-    for one in told:
-        name, equals, file = one.partition("=")
+    for option in told:
+        name, equals, file = option.partition("=")
         if not (name and equals and file):
-            raise ProjectError(f"--corpus {one}: expected TASK=FILE, e.g. positioning=lines.txt")
+            raise ProjectError(f"--corpus {option}: expected TASK=FILE, e.g. positioning=lines.txt")
         if name in corpora:
-            raise ProjectError(f"--corpus {one}: {name} has a corpus already, {corpora[name]}")
+            raise ProjectError(f"--corpus {option}: {name} has a corpus already, {corpora[name]}")
         corpora[name] = Path(file)
     return corpora
 
