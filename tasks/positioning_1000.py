@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
-from .positioning import GRU_SLOW, Language, positioning
+from .positioning import GRU_128, Language, positioning
 
-task = positioning(Language.of(1000, seed=0), {"gru_slow": replace(GRU_SLOW, steps=2500)})
+SLOW = replace(GRU_128, learning_rate=0.01, steps=2500, until=("target_step", 0.985))
+task = positioning(Language.of(1000, seed=0), {"gru_slow": SLOW})

@@ -46,7 +46,7 @@ def test_a_claim_can_be_read_back(results):
 
 def test_circumstances_name_versions_but_no_host_and_no_user(results):
     environment = ledger.environment()
-    assert environment.keys() == {"versions", "machine", "cores", "device"}
+    assert environment.keys() == {"versions", "machine", "cores", "device", "corpora"}
     assert environment["versions"].keys() == {"python", "neuronspec", "torch", "numpy", "scikit-learn"}
 
 
