@@ -137,8 +137,6 @@ class Language:
 
 UNKNOWN, NUMBER = "<unknown>", "<number>"
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-ELSEWHERE = 0.5
-"""How often a word of another line is asked for in training."""
 FEWEST = 100
 """So few pairs of lines are too few to learn from."""
 
@@ -149,8 +147,8 @@ class Lines:
 
     Words are in lower case; punctuation only sets them apart. Lines of 3 to 13 words are kept. All but the commonest
     words are ``<unknown>``, and numbers are ``<number>``: what is neither is asked for. The last tenth of the pairs is
-    held out. Half of the words that are asked for in training come from other lines: what stands in a text can be
-    guessed from the words before it, or learnt by heart, and then nothing is to be gained by counting.
+    held out. The words that are asked for in training come from other lines: what stands in a text can be guessed from
+    the words before it, or learnt by heart, and then nothing is to be gained by counting.
     """
 
     words: Words
@@ -158,7 +156,7 @@ class Lines:
     last: Sequence[tuple[Words, Words]]
 
     @classmethod
-    def of(cls, lines: Sequence[str], size: int = 2000) -> Lines:
+    def of(cls, lines: Sequence[str], size: int = 500) -> Lines:
         """Return some lines as so many different words.
 
         Raises:
@@ -184,11 +182,9 @@ class Lines:
         return cls([*words, UNKNOWN, NUMBER], pairs[: -len(last)], last)
 
     def sample(self, rng: random.Random) -> Example:
-        example = self._where_it_stands(self.pairs, rng)
-        if rng.random() > ELSEWHERE:
-            return example
+        word = self._where_it_stands(self.pairs, rng).symbols["target_token"]
         first, second = rng.choice(self.pairs)
-        return asked(first, second, rng.randint(1, len(second)), example.symbols["target_token"])
+        return asked(first, second, rng.randint(1, len(second)), word)
 
     def held_out(self, rng: random.Random) -> Example:
         return self._where_it_stands(self.last, rng)
@@ -295,7 +291,7 @@ GRU = Recipe(
 GRU_128 = replace(GRU, units=128, steps=1500)
 GRU_256 = replace(GRU, units=256, learning_rate=0.01, steps=1500, until=("target_step", 0.99))
 LSTM = replace(GRU, kind="lstm", units=128, learning_rate=0.015)
-GRU_TEXT = replace(GRU_128, learning_rate=0.015, steps=4000, until=("target_step", 0.985))
+GRU_TEXT = replace(GRU_128, learning_rate=0.015, steps=3000, until=("target_step", 0.985))
 """For the lines of a text."""
 
 RECIPES = {
