@@ -290,7 +290,7 @@ GRU = Recipe(
 
 GRU_128 = replace(GRU, units=128, steps=1500)
 GRU_256 = replace(GRU, units=256, learning_rate=0.01, steps=1500, until=("target_step", 0.99))
-LSTM = replace(GRU, kind="lstm", units=128, learning_rate=0.015)
+LSTM = replace(GRU, kind="lstm", units=128, steps=3000)
 GRU_TEXT = replace(GRU_128, learning_rate=0.015, steps=3000, until=("target_step", 0.985))
 """For the lines of a text."""
 
