@@ -11,6 +11,7 @@ from neuronspec.engine.tracing import Network, trace
 from neuronspec.errors import ProjectError, did_you_mean
 from neuronspec.networks.cells import Place
 from neuronspec.networks.models import tokens_of
+from neuronspec.networks.tasks import Text
 from neuronspec.picture import GATES, Series, scale
 
 FEW = 4
@@ -41,23 +42,27 @@ def series(
     for unit in units:
         if unit >= sizes[layer, site]:
             raise ProjectError(f"--unit {unit}: {site} of {network.name} has units 0 to {sizes[layer, site] - 1}")
-    _check_text(network, text)
+    if network.bridge:
+        raise ProjectError(f"{network.name} is an encoder-decoder: it reads more than a text; see neuronspec draw")
+    read: Text = text if isinstance(network.vocabulary, str) else tuple(text.split())
+    _check_text(network, read)
     beside = [name for name in sites if name in GATES and sizes[layer, name] == sizes[layer, site]] if gates else []
     run = trace(
-        network, tokens_of([text], network.vocabulary).to(network.device), [(layer, s) for s in [site, *beside]]
+        network, tokens_of([read], network.vocabulary).to(network.device), [(layer, s) for s in [site, *beside]]
     )
     chosen = units or _restless(run.values[layer, site])
     layers = 1 + max(number for number, _ in sizes)
     return [_series(run.values, (layer, s), unit, layers) for unit in chosen for s in dict.fromkeys([site, *beside])]
 
 
-def _check_text(network: Network, text: str) -> None:
+def _check_text(network: Network, text: Text) -> None:
     if not text:
         raise ProjectError("--text: expected a text that is not empty")
     strange = [symbol for symbol in text if symbol not in network.vocabulary]
     if strange:
         few = ", ".join(map(repr, list(dict.fromkeys(strange))[:5]))
-        raise ProjectError(f"--text: {len(strange)} characters are not in the alphabet of {network.name}: {few}")
+        what = "characters" if isinstance(text, str) else "words"
+        raise ProjectError(f"--text: {len(strange)} {what} are not in the alphabet of {network.name}: {few}")
 
 
 def _restless(values: Tensor) -> list[int]:

@@ -21,7 +21,18 @@ from neuronspec.engine.mutants import Mutant, bases_beyond_size, mutants_of
 from neuronspec.engine.picks import DRAWS, Lane, bases, independent_lanes, places, random_lanes, units
 from neuronspec.engine.replicates import of_one_network
 from neuronspec.engine.selection import found
-from neuronspec.engine.statistics import LEVEL, Control, Estimate, Outcome, compare, judge, looks, oriented, p_value
+from neuronspec.engine.statistics import (
+    FEWEST_SEQUENCES,
+    LEVEL,
+    Control,
+    Estimate,
+    Outcome,
+    compare,
+    judge,
+    looks,
+    oriented,
+    p_value,
+)
 from neuronspec.engine.subject import Clock, Subject
 from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
@@ -342,6 +353,8 @@ class _Look:
             if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
                 return Control(note="finds no such unit")
             theirs = as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
+            if not self.request.census and theirs.contributing < FEWEST_SEQUENCES:
+                return Control(note=f"only {theirs.contributing:g} of its sequences contribute")
             return compare(ours, theirs, self.request.census, self.level)
         except (NetworkError, Undecidable) as error:
             return Control(note=str(error))

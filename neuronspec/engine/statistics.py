@@ -247,8 +247,6 @@ def compare(own: Estimate, control: Estimate, census: bool, level: float = LEVEL
     if census:
         gap = float(own.values[0]) - value
         return Control(value, (gap, gap), int(finite.sum()), interval=(value, value))
-    if control.contributing < FEWEST_SEQUENCES:
-        return Control(draws=len(drawn), note=f"only {control.contributing:g} sequences contribute there")
     if own.binary and control.binary:
         own, control = replace(own, parts=own.parts[:1]).with_doubt(), control.with_doubt(0)
     weights = resamples(own.parts.shape[1])

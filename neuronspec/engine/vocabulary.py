@@ -12,7 +12,17 @@ from neuronspec.errors import SpecError, TaskError, did_you_mean, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Together
-from neuronspec.language.measures import Behaviour, Difference, contribution, measured, peak, share
+from neuronspec.language.measures import (
+    Behaviour,
+    Difference,
+    contribution,
+    cross_entropy,
+    exact_match,
+    measured,
+    peak,
+    perplexity,
+    share,
+)
 from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
@@ -34,7 +44,7 @@ def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
     for problem in (problem for claim in task.own_words for problem in _problems(claim, task)):
         raise TaskError(f"task {task.name}: own_words: {problem}")
     for sentence, claim in spec.claims:
-        for problem in _problems(claim, task):
+        for problem in (*_problems(claim, task), *_dueless(claim, task)):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
     if isinstance(recipe, Recipe):
         check_places(spec, recipe.sizes, recipe.encoder)
@@ -45,6 +55,14 @@ def check_places(spec: Spec, sizes: Sizes, encoder: bool = False) -> None:
     for sentence, claim in spec.claims:
         for problem in place_problems(claim, spec.recipe, sizes, encoder):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
+
+
+def _dueless(claim: Claim, task: Task) -> Iterator[str]:
+    """Measures of what is due, on a task of the network's own words: there is none but what it says."""
+    for part in claim.walk() if task.own_words else ():
+        if isinstance(part, exact_match | cross_entropy | perplexity):
+            told = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
+            yield f"{part}: {told}; register a measure of the task's own"
 
 
 def _problems(claim: Claim, task: Task) -> Iterator[str]:

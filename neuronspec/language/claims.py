@@ -38,6 +38,10 @@ class Claim(Expression, word="claim"):
 
     def check(self) -> None:
         self._check_rivals([rival for rival in self.rivals if not isinstance(rival, as_far)])
+        if as_far() in self.rivals and self.measure.word in ("share_of_seeds", "median_over_seeds"):
+            raise SpecError(
+                f"{self.measure}: against(as_far()): it is judged in each network; say it of the claim inside"
+            )
         if as_far() in self.rivals and not any("intervention" in inner.kinds for inner in self.measure.walk()):
             raise SpecError(f"{self.measure}: against(as_far()): nothing is edited here; it is about under=")
         if self.side_effect and self.measure.word == "share_of_seeds":

@@ -10,7 +10,7 @@ from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, enclosed, flag, number, part, rewritten, text, word
 from neuronspec.language.interventions import Intervention, Together
 from neuronspec.language.signals import Moment, Shuffled, char, event, label, one_of, symbol
-from neuronspec.language.units import SvmRfe, Units
+from neuronspec.language.units import SvmRfe, Units, increments
 
 
 class Measure(Expression):
@@ -206,6 +206,10 @@ class drive(Measure):
     def check(self) -> None:
         if self.of.place.name in ("hidden", "cell") or self.by.place.name != "hidden":
             raise SpecError(f"{self}: expected units of a gate or candidate, and by= units of hidden, which drive it")
+        if self.of.place.layer_number != self.by.place.layer_number:
+            raise SpecError(f"{self}: units of two layers; what drives a gate is the hidden state of its own layer")
+        if isinstance(self.of, increments) or isinstance(self.by, increments):
+            raise SpecError(f"{self}: a gate is driven by values, not by increments")
 
 
 @word

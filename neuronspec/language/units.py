@@ -232,6 +232,11 @@ class SvmRfe(Picked, word="svm_rfe"):
     keep: float | None = number(default=None, kw_only=True)
     accuracy: float | None = number(default=None, low=0, high=1, kw_only=True)
 
+    @property
+    def by_symbol(self) -> bool:
+        """Whether there is a set for each value of a symbol."""
+        return any(inner.word == "symbol" for inner in self.labels.walk())  # type: ignore[union-attr]
+
     def check(self) -> None:
         if (self.keep is None) == (self.accuracy is None):
             raise SpecError(f"{self.site}.svm_rfe({self.labels}): expected keep= or accuracy=, one of them")
@@ -244,6 +249,11 @@ class Top(Picked, word="top"):
 
     score: Expression = part("measure")
     keep: float = number(kw_only=True)
+
+    @property
+    def by_symbol(self) -> bool:
+        """Whether there is a set for each value of a symbol."""
+        return self.score.what.word == "symbol"  # type: ignore[attr-defined]
 
     def check(self) -> None:
         if self.score.word != "contribution":
@@ -314,6 +324,12 @@ class for_symbol(Units):
 
     units: Units = part("units")
     symbol: Expression = part("symbol")
+
+    def check(self) -> None:
+        if not any(isinstance(inner, SvmRfe | Top) and inner.by_symbol for inner in self.units.walk()):
+            raise SpecError(
+                f"{self}: these units are not picked by a symbol, so that there is one set for all its values"
+            )
 
     def __repr__(self) -> str:
         return f"{enclosed(self.units)}.for_symbol({self.symbol})"

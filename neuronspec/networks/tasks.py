@@ -211,7 +211,12 @@ class Recipe:
             optional = value is None and name in ("embedding", "batch")
             if not optional and (not isinstance(value, int) or isinstance(value, bool) or value <= 0):
                 raise TaskError(f"Recipe({name}={value!r}): expected a whole number above 0")
-        if not isinstance(self.warm_up, int) or not 0 <= self.warm_up < self.steps:
+        for name in ("encoder", "orthogonal"):
+            if not isinstance(getattr(self, name), bool):
+                raise TaskError(f"Recipe({name}={getattr(self, name)!r}): expected True or False")
+        if self.full is not None and not isinstance(self.full, Recipe):
+            raise TaskError(f"Recipe(full={self.full!r}): expected a Recipe, at the size of its source")
+        if not isinstance(self.warm_up, int) or isinstance(self.warm_up, bool) or not 0 <= self.warm_up < self.steps:
             raise TaskError(f"Recipe(warm_up={self.warm_up!r}): expected a whole number below steps={self.steps}")
         if self.until is not None:
             self._check_until()
@@ -295,7 +300,9 @@ OWN_WORDS = "e.g. [exact_match() >= 1, count('b') <= 3]"
 def _about_a_run(claim: object) -> bool:
     """Whether something is a claim about what a network says by itself, one sequence at a time."""
     measure = claim.measure if isinstance(claim, Claim) else None
-    return isinstance(measure, Behaviour) and measure.generates and measure.under is None and measure.among is None
+    plain = isinstance(claim, Claim) and claim.expected == "supported" and not claim.rivals and not claim.side_effect
+    clean = isinstance(measure, Behaviour) and measure.generates and measure.under is None and measure.among is None
+    return plain and clean
 
 
 @dataclass(frozen=True)

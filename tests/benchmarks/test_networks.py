@@ -72,3 +72,40 @@ def test_gradients_of_a_layer(benchmark, kind, units, replicates, how):
     inputs = torch.randn(22, *([] if replicates is None else [replicates]), 128, 64)
     with one_thread():
         benchmark.pedantic(lambda: network(inputs)[0].sum().backward(), rounds=20, warmup_rounds=2)
+
+
+class PlainCell(nn.Module):
+    """The GRU of 2014 as one writes it down, on the weights of one of our layers."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.of_input, self.of_hidden = nn.Linear(64, 3 * network.units), nn.Linear(network.units, 2 * network.units)
+        self.of_reset = nn.Linear(network.units, network.units)
+
+    def forward(self, x, h):
+        r, z, n = self.of_input(x).chunk(3, -1)
+        from_r, from_z = self.of_hidden(h).chunk(2, -1)
+        r, z = torch.sigmoid(r + from_r), torch.sigmoid(z + from_z)
+        return z * h + (1 - z) * torch.tanh(n + self.of_reset(r * h))
+
+
+def plain_loop(cell, inputs, units):
+    """A cell over time, as a textbook has it."""
+    state, hidden = torch.zeros(inputs.shape[1], units), []
+    state = (state, state) if isinstance(cell, nn.LSTMCell) else state
+    for x in inputs:
+        state = cell(x, state)
+        hidden.append(state[0] if isinstance(state, tuple) else state)
+    return torch.stack(hidden)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "reset_before_gru"])
+@pytest.mark.parametrize("units", [64, 128])
+def test_gradients_of_a_plain_loop(benchmark, kind, units):
+    """The same as a plain loop over a cell: ``nn.LSTMCell``, ``nn.GRUCell``, or the equations of 2014."""
+    benchmark.group = f"gradients: {kind} {units} x 1"
+    cells = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}
+    cell = cells[kind](64, units) if kind in cells else PlainCell(Recurrent(kind, 64, units))
+    inputs = torch.randn(22, 128, 64)
+    with one_thread():
+        benchmark.pedantic(lambda: plain_loop(cell, inputs, units).sum().backward(), rounds=20, warmup_rounds=2)

@@ -16,7 +16,7 @@ from neuronspec.engine.picks import UnitSet, UnitSets, bases, independent_lanes,
 from neuronspec.engine.selection import pick
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network
-from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.errors import Undecidable
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.tasks import Example, Recipe
 
@@ -234,15 +234,6 @@ def test_the_units_of_another_symbols_value(chosen, values):
         mine, theirs = own(chosen, example), chosen.sets.get((example.symbols.get(other, ""),))
         assert (found is None) == (mine is None or theirs is None)
         assert found is None or set(found) == {*mine.indices, *theirs.indices}
-
-
-def test_one_set_is_no_set_per_value():
-    with pytest.raises(NetworkError) as error:
-        units(BEST.for_symbol(ns.symbol("letter")), lane(1), sizes(8))
-    assert str(error.value) == (
-        "cell.best(correlation(char('a'))).for_symbol(symbol('letter')): "
-        "there is no set of units for each value of one symbol"
-    )
 
 
 def test_a_function_of_no_sets_per_value_is_called_once():

@@ -178,6 +178,30 @@ WRONG = {
         lambda: ns.Spec("t/r", claims={"it ends": ns.exact_match() >= 1}, reported={"it ends": 98}),
         "reported['it ends'] is 98: expected what the source reports, as a text",
     ),
+    "as far over seeds": (
+        lambda: (ns.median_over_seeds(ns.perplexity(under=ns.zero(ns.cell[1]))) >= 1).against(ns.as_far()),
+        "median_over_seeds(perplexity(under=zero(cell[1]))): against(as_far()): it is judged in each network; "
+        "say it of the claim inside",
+    ),
+    "driven by another layer": (
+        lambda: ns.drive(of=ns.input_gate.layer(0)[1], by=ns.hidden.layer(1)[1], at="X"),
+        "drive(of=input_gate.layer(0)[1], by=hidden.layer(1)[1], at=first(char('X'))): units of two layers; "
+        "what drives a gate is the hidden state of its own layer",
+    ),
+    "driven by increments": (
+        lambda: ns.drive(of=ns.input_gate[1], by=ns.increments(ns.hidden[1]), at="X"),
+        "drive(of=input_gate[1], by=increments(hidden[1]), at=first(char('X'))): "
+        "a gate is driven by values, not by increments",
+    ),
+    "for a symbol, of one set": (
+        lambda: ns.cell.best(ns.correlation("a")).for_symbol(ns.symbol("other")),
+        "cell.best(correlation(char('a'))).for_symbol(symbol('other')): these units are not picked by a symbol, "
+        "so that there is one set for all its values",
+    ),
+    "figures that are no dict": (
+        lambda: ns.Spec("t/r", claims={"it ends": ns.exact_match() >= 1}, reported=5),
+        "Spec(reported=5): expected a dict of sentences and what the source reports",
+    ),
     "a rival of a behaviour": (
         lambda: (ns.exact_match() >= 1).against(ns.position()),
         "exact_match(): a rival takes the place of a measure's signal, and this one has none",

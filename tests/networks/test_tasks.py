@@ -140,6 +140,8 @@ WRONG_SOURCES = {
 }
 
 WRONG_RECIPES = {
+    "an encoder by name": ({"encoder": "gru"}, "Recipe(encoder='gru'): expected True or False"),
+    "a size in full": ({"full": 8}, "Recipe(full=8): expected a Recipe, at the size of its source"),
     "kind": ({"kind": "lsmt"}, "Recipe(kind='lsmt'): unknown; did you mean 'lstm'?"),
     "optimiser": ({"optimiser": "adm"}, "Recipe(optimiser='adm'): unknown; did you mean 'adam'?"),
     "schedule": ({"schedule": "x"}, "Recipe(schedule='x'): unknown; known: constant, cosine"),
