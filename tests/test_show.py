@@ -6,6 +6,10 @@ from planted import network
 from project_files import make
 
 from neuronspec.cli import main
+from neuronspec.engine.tracing import Network
+from neuronspec.errors import ProjectError
+from neuronspec.networks.models import build
+from neuronspec.networks.tasks import Recipe
 from neuronspec.show import series
 
 
@@ -66,3 +70,21 @@ def test_wrong_use(trace, args):
     said = trace(*args)
     assert said.exit_code == 2
     assert WRONG[args] in said.stderr
+
+
+def untrained(vocabulary, **options):
+    recipe = Recipe("gru", units=3, **options)
+    model = build(recipe, len(vocabulary)).initialise(0).requires_grad_(False)
+    return Network("words/gru", 0, vocabulary, model, ends=False)
+
+
+def test_words_are_set_apart_by_blanks():
+    shown = untrained(("it", "was", "a"))
+    assert len(series(shown, "it was  it", units=[0])[0].values) == 3
+    with pytest.raises(ProjectError, match=r"--text: 1 words are not in the alphabet of words/gru: 'wasp'"):
+        series(shown, "a wasp")
+
+
+def test_an_encoder_decoder_reads_more_than_a_text():
+    with pytest.raises(ProjectError, match="words/gru is an encoder-decoder: it reads more than a text"):
+        series(untrained("ab", encoder=True), "ab")

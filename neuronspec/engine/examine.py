@@ -257,6 +257,17 @@ class NotApplicable(NeuronspecError):
     """A mutant that this network cannot be made into."""
 
 
+MOVED_AS_FAR = "units moved as far"
+
+
+def _with_what_was_asked_for(said: Outcome, claim: Claim) -> Outcome:
+    """Not supported where a control that the author asked for could not be measured; others may be missing."""
+    lacking = said.controls[MOVED_AS_FAR].note if MOVED_AS_FAR in said.controls else ""
+    if said.verdict != "supported" or not lacking or claim.side_effect:
+        return said
+    return replace(said, verdict="undecided", reason=f"{MOVED_AS_FAR}: {lacking}")
+
+
 class _Look:
     """One look at so many sequences."""
 
@@ -297,11 +308,11 @@ class _Look:
             controls["shuffled labels"] = self._shuffled(claim, own, ours)
         for rival in claim.rivals:
             if isinstance(rival, as_far):
-                controls["units moved as far"] = self._moved_as_far(claim, own, ours)
+                controls[MOVED_AS_FAR] = self._moved_as_far(claim, own, ours)
                 continue
             against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
             controls[f"rival {rival}"] = compare(ours, _like(ours, against, measure), census, self.level)
-        said = judge(claim, ours, controls, census, self.level)
+        said = _with_what_was_asked_for(judge(claim, ours, controls, census, self.level), claim)
         rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
         return replace(said, units=self._shown(measure, own), rankings=rankings)
 

@@ -51,7 +51,7 @@ def _read_claims(value: Any, where: str) -> tuple[tuple[str, Claim], ...]:
 
 def _read_reported(value: Any, where: str) -> tuple[tuple[str, str], ...]:
     pairs = tuple(value.items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, tuple | list) or any(len(pair) != 2 or isinstance(pair, str) for pair in pairs):
+    if not isinstance(pairs, tuple | list) or any(not isinstance(p, tuple | list) or len(p) != 2 for p in pairs):
         raise SpecError(f"{where[:-2]}={value!r}): expected a dict of sentences and what the source reports")
     for sentence, figure in pairs:
         if not isinstance(figure, str) or not figure.strip():

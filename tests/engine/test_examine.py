@@ -53,6 +53,21 @@ TRUE = {
 }
 
 
+def test_a_control_that_was_asked_for_and_cannot_be_measured_leaves_the_claim_undecided():
+    needed = TRUE["is needed"]
+    outcome = verdict(needed.against(ns.as_far()))
+    reason = "units moved as far: too few other units move the state about as far"
+    assert (outcome.verdict, outcome.reason) == ("undecided", reason)
+    assert outcome.value == verdict(needed).value
+    false = verdict((needed.measure <= -1.5).against(ns.as_far()))
+    assert false.verdict == "refuted"  # whatever its controls
+
+
+def test_a_twin_of_which_too_little_can_be_measured_says_nothing():
+    outcome = verdict(TRUE["is needed"], census=False, verification=STRINGS[:5])
+    assert outcome.controls["untrained twin"].note == "only 5 of its sequences contribute"
+
+
 @pytest.mark.parametrize("case", TRUE)
 def test_true_claims_are_supported(case):
     outcome = verdict(TRUE[case])

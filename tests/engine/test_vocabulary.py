@@ -217,3 +217,15 @@ def test_a_site_that_units_are_put_on_takes_their_layer():
 def test_refused_at_collection(case):
     claim, recipe, message = REFUSED[case]
     assert problem(claim, recipe) == message
+
+
+@pytest.mark.parametrize("measure", [ns.exact_match(), ns.cross_entropy(), ns.perplexity()])
+def test_nothing_is_due_where_networks_are_examined_on_their_own_words(measure):
+    spec = ns.Spec("counting/lstm", claims={"it": measure >= 0.9})
+    vocabulary.check(spec, TASK, RECIPE)
+    with pytest.raises(SpecError) as error:
+        vocabulary.check(spec, replace(TASK, own_words=[ns.length() >= 1]), RECIPE)
+    assert str(error.value) == (
+        f"claims['it']: {measure}: networks of task counting are examined on what they say themselves, "
+        "where nothing else is due; register a measure of the task's own"
+    )

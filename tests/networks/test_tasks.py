@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from neuronspec.errors import TaskError
+from neuronspec.language.claims import refuted
 from neuronspec.language.interventions import zero
 from neuronspec.language.measures import cross_entropy, exact_match, length, shift, size
 from neuronspec.language.units import hidden
@@ -66,6 +67,10 @@ WRONG_TASKS |= {
     "a probe that is an example": (
         {"examples": None, "sample": lambda rng: Example("a"), "probe": Example("a")},
         NO_PROBE,
+    ),
+    "own words that are refuted": (
+        {"own_words": [refuted(length() >= 1)]},
+        _no_own_words("[refuted(length() >= 1)]"),
     ),
     "own words that are a measure": ({"own_words": [length()]}, _no_own_words("[length()]")),
     "own words that are one claim": ({"own_words": length() >= 1}, _no_own_words("length() >= 1")),
