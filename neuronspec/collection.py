@@ -11,7 +11,7 @@ from neuronspec.engine.vocabulary import check
 from neuronspec.errors import NeuronspecError, ProjectError, SpecError, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.spec import MOST_SEEDS, Spec
-from neuronspec.networks.tasks import checkpoint
+from neuronspec.networks.recipes import checkpoint
 from neuronspec.project import Project
 
 FEW = 5

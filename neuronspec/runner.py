@@ -28,9 +28,10 @@ from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import measured, share_of_seeds
 from neuronspec.networks.checkpoints import load, untrained_twin, vocabulary_of
+from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.store import Shelf
 from neuronspec.networks.supply import Weights, obtain
-from neuronspec.networks.tasks import Recipe, Task, checkpoint
+from neuronspec.networks.tasks import Task
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
 

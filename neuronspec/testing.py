@@ -12,7 +12,7 @@ import math
 import torch
 
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Recipe
+from neuronspec.networks.recipes import Recipe
 from neuronspec.planted.build import Planted, Variant, example_texts
 from neuronspec.planted.parts import OPEN, STEP
 from neuronspec.planted.roles import (

@@ -5,7 +5,7 @@ from torch import nn
 
 from neuronspec.engine.tracing import Network
 from neuronspec.networks.models import build
-from neuronspec.networks.tasks import Recipe
+from neuronspec.networks.recipes import Recipe
 
 VOCABULARY = "abXY$"
 

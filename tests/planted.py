@@ -6,7 +6,8 @@ import neuronspec as ns
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
 
 RECIPE = Recipe("lstm", units=6)

@@ -12,8 +12,8 @@ FLOORS = """
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.ready language.spec language
     __init__
-    networks.tasks networks networks.cells networks.in_place networks.backward networks.recurrent networks.models
-    networks.training networks.store networks.supply
+    networks.recipes networks.tasks networks networks.cells networks.in_place networks.backward networks.recurrent
+    networks.models networks.training networks.store networks.supply
     networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
     networks.checkpoints
     planted planted.parts planted.others planted.codes planted.build planted.roles

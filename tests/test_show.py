@@ -9,7 +9,7 @@ from neuronspec.cli import main
 from neuronspec.engine.tracing import Network
 from neuronspec.errors import ProjectError
 from neuronspec.networks.models import build
-from neuronspec.networks.tasks import Recipe
+from neuronspec.networks.recipes import Recipe
 from neuronspec.show import series
 
 

@@ -17,7 +17,8 @@ from neuronspec.language.signals import Signal, char, label, one_of, position, r
 from neuronspec.language.units import Site
 from neuronspec.networks.cells import Place
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example
 from neuronspec.planted.build import SITES, Planted, example_texts
 from neuronspec.planted.roles import (
     planted_copy,

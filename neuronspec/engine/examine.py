@@ -41,8 +41,9 @@ from neuronspec.language.expression import Expression
 from neuronspec.language.measures import measured, median_over_seeds, overlap, probe
 from neuronspec.language.signals import Shuffled
 from neuronspec.language.units import All, Best, Site, Units
+from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.supply import Weights
-from neuronspec.networks.tasks import Example, Generated, Recipe, Text
+from neuronspec.networks.tasks import Example, Generated, Text
 from neuronspec.networks.training import one_thread, untrained
 
 

@@ -17,8 +17,9 @@ from neuronspec.errors import NetworkError
 from neuronspec.networks import parity
 from neuronspec.networks.cells import Edit, GatedCell, Place, State
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, Model, build, later, tokens_of
+from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.supply import Weights
-from neuronspec.networks.tasks import Example, Generated, Recipe, Text
+from neuronspec.networks.tasks import Example, Generated, Text
 from neuronspec.networks.training import IGNORED, encode
 
 

@@ -26,7 +26,8 @@ from neuronspec.language.measures import (
 from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
 from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
-from neuronspec.networks.tasks import Recipe, Task, Text, checkpoint
+from neuronspec.networks.recipes import Recipe, checkpoint
+from neuronspec.networks.tasks import Task, Text
 
 Sizes = Mapping[tuple[int, str], int]
 

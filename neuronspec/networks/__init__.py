@@ -3,6 +3,7 @@
 What is named here is what a task file needs; it loads no torch.
 """
 
-from neuronspec.networks.tasks import Example, Generated, Recipe, Task, TaskMeasure, checkpoint, windows
+from neuronspec.networks.recipes import Recipe, checkpoint
+from neuronspec.networks.tasks import Example, Generated, Task, TaskMeasure, windows
 
 __all__ = ["Example", "Generated", "Recipe", "Task", "TaskMeasure", "checkpoint", "windows"]

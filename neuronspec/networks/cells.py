@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from neuronspec.networks.tasks import KINDS
+from neuronspec.networks.recipes import KINDS
 
 State: TypeAlias = dict[str, Tensor]
 """``hidden`` (and ``cell``) of one layer, each ``[(replicate) batch unit]``."""

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from neuronspec.errors import NeuronspecError, TaskError
-from neuronspec.networks.tasks import Task, Text, checkpoint
+from neuronspec.networks.recipes import checkpoint
+from neuronspec.networks.tasks import Task, Text
 from neuronspec.networks.weights import put_weights, read_weights
 from neuronspec.networks.wrap import Adapted, adapt
 

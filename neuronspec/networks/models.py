@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neuronspec.networks.cells import Edit, Place, State, leave
+from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.recurrent import Layer, Recurrent, unroll
-from neuronspec.networks.tasks import Recipe, Text
+from neuronspec.networks.tasks import Text
 
 
 @runtime_checkable

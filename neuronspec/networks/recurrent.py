@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from neuronspec.networks import backward, in_place
 from neuronspec.networks.cells import BLOCKS, Cell, Edit, Edits, GatedCell, Place, SiteEdit, State, Weights, leave
-from neuronspec.networks.tasks import KINDS
+from neuronspec.networks.recipes import KINDS
 
 
 def unroll(

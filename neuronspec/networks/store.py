@@ -25,7 +25,8 @@ from torch import Tensor
 from neuronspec.errors import StoreError
 from neuronspec.files import write_atomically
 from neuronspec.networks.models import build
-from neuronspec.networks.tasks import Example, Recipe, Task, Text
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example, Task, Text
 from neuronspec.networks.training import TRAINING, Trained, block_of, train_block
 
 CARD_SCHEMA = 1

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from neuronspec.errors import TaskError
 from neuronspec.networks.models import EncoderDecoder, LanguageModel, build, stack, tokens_of, unstack
-from neuronspec.networks.tasks import Example, Recipe, Text
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example, Text
 
 TRAINING = 1
 """Goes up with every change of this file that changes the weights which come out."""

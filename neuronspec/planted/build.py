@@ -14,7 +14,7 @@ from neuronspec.errors import NeuronspecError, did_you_mean
 from neuronspec.language.signals import Signal
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Recipe
+from neuronspec.networks.recipes import Recipe
 from neuronspec.planted import others
 from neuronspec.planted.codes import Code, plain, rotated
 from neuronspec.planted.parts import Part, candidate, write

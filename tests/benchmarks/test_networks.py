@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.recurrent import Recurrent
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.tasks import Example
 from neuronspec.networks.training import IGNORED, encode, one_thread, train_block, untrained
 
 CORPUS = [Example("a" * n + "X" + "b" * n) for n in range(1, 11)]

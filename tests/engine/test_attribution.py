@@ -23,7 +23,8 @@ from neuronspec.engine.tracing import Network
 from neuronspec.engine.view import View
 from neuronspec.errors import NetworkError, SpecError, Undecidable
 from neuronspec.networks.models import LanguageModel, tokens_of
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example
 from neuronspec.networks.wrap import adapt
 
 ALPHABET = "abcde"

@@ -19,8 +19,9 @@ from neuronspec.engine.selection import contributions, found
 from neuronspec.engine.subject import Subject, limits
 from neuronspec.errors import Undecidable
 from neuronspec.language.units import SITES
-from neuronspec.networks.tasks import KINDS as SITES_OF
-from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.recipes import KINDS as SITES_OF
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example, Task
 from neuronspec.networks.training import train_block
 
 KINDS = ["gru", "lstm", "reset_before_gru"]

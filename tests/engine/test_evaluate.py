@@ -19,7 +19,8 @@ from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network
 from neuronspec.errors import Undecidable
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example
 
 SUBJECT = subject()
 

@@ -10,7 +10,8 @@ from neuronspec.engine.picks import units
 from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.expression import WORDS
 from neuronspec.language.units import Picked
-from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example, Task
 
 TASK = Task(
     alphabet="aXb",

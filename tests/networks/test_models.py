@@ -10,7 +10,8 @@ from torch import nn
 
 from neuronspec.engine.tracing import Network, Rows, generate, room, texts, trace
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, LanguageModel, build, later, stack, tokens_of, unstack
-from neuronspec.networks.tasks import Example, Recipe
+from neuronspec.networks.recipes import Recipe
+from neuronspec.networks.tasks import Example
 
 KINDS = ["gru", "lstm", "reset_before_gru"]
 FUSED = {"gru": nn.GRU, "lstm": nn.LSTM}

@@ -15,7 +15,7 @@ from user_modules import FUSED, ByHand, CharModel, Echo, seeded
 from neuronspec.errors import NetworkError
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.parity import check, sample
-from neuronspec.networks.tasks import KINDS, Recipe
+from neuronspec.networks.recipes import KINDS, Recipe
 from neuronspec.networks.wrap import Adapted, adapt
 
 STEPPED, BATCHED, PADDED, EDITED, RESUMED, OWN = CHECKS = (

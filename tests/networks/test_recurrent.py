@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from neuronspec.networks.recipes import KINDS
 from neuronspec.networks.recurrent import Recurrent
-from neuronspec.networks.tasks import KINDS
 
 FUSED = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 

@@ -15,8 +15,9 @@ import torch
 from neuronspec.errors import StoreError
 from neuronspec.language.measures import exact_match
 from neuronspec.networks import store as store_module
+from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.store import Shelf, train_missing
-from neuronspec.networks.tasks import Example, Recipe, Task
+from neuronspec.networks.tasks import Example, Task
 from neuronspec.networks.training import TRAINING
 
 EXAMPLES = tuple(Example("a" * n + "X" + "b" * n, prompt=n + 1) for n in range(1, 4))

@@ -11,7 +11,8 @@ from neuronspec.language.claims import refuted
 from neuronspec.language.interventions import zero
 from neuronspec.language.measures import cross_entropy, exact_match, length, shift, size
 from neuronspec.language.units import hidden
-from neuronspec.networks.tasks import LATER, Example, Generated, Recipe, Task, windows
+from neuronspec.networks.recipes import LATER, Recipe
+from neuronspec.networks.tasks import Example, Generated, Task, windows
 
 GOOD = Task(
     alphabet="ab",

@@ -10,8 +10,9 @@ from torch import nn
 
 from neuronspec.errors import TaskError
 from neuronspec.networks.models import LanguageModel, stack, tokens_of
+from neuronspec.networks.recipes import KINDS, Recipe
 from neuronspec.networks.recurrent import Recurrent
-from neuronspec.networks.tasks import KINDS, Example, Recipe
+from neuronspec.networks.tasks import Example
 from neuronspec.networks.training import (
     IGNORED,
     Lesson,
