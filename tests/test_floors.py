@@ -26,7 +26,9 @@ FLOORS = """
     notebook project collection runner ledger
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
-    show figures terminal tables cli __main__ pytest_plugin
+    show figures terminal tables
+    cli.group cli.options cli.verify cli.networks cli.pictures cli.calibrate cli.start cli
+    __main__ pytest_plugin
 """.split()
 
 

@@ -1,0 +1,57 @@
+"""Options that several commands have, and what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neuronspec.errors import ProjectError
+from neuronspec.project import Project
+
+
+def seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Other seeds than the specs name: how many (5), or from:to (1000:1010)."
+    return click.option("--seeds", metavar="N|FROM:TO", help=text)(command)
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes to use [default: all cores].")
+    store = click.option(
+        "--store", type=click.Path(path_type=Path), metavar="DIR", help="Store of networks [.neuronspec]."
+    )
+    return jobs(store(command))
+
+
+def corpus_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Make a task from the lines of a text file, e.g. positioning=lines.txt."
+    return click.option("--corpus", "corpora", multiple=True, metavar="TASK=FILE", help=text)(command)
+
+
+def read_corpora(told: Sequence[str]) -> dict[str, Path]:
+    """``positioning=lines.txt`` -> the file of each task."""
+    corpora: dict[str, Path] = {}
+    for option in told:
+        name, equals, file = option.partition("=")
+        if not (name and equals and file):
+            raise ProjectError(f"--corpus {option}: expected TASK=FILE, e.g. positioning=lines.txt")
+        if name in corpora:
+            raise ProjectError(f"--corpus {option}: {name} has a corpus already, {corpora[name]}")
+        corpora[name] = Path(file)
+    return corpora
+
+
+def project_of(names: Sequence[str], store: Path | None, corpora: Sequence[str] = ()) -> Project:
+    """Return the project that files, folders and ids lie in; that of this folder for none."""
+    paths = [Path(name.partition("::")[0]) for name in names]
+    starts = [path if path.is_dir() else path.parent for path in paths] or [Path()]
+    project, *others = [Project.at(start) for start in starts]
+    for other in others:
+        if other.root != project.root:
+            raise ProjectError(f"{project.root} and {other.root} are two projects: verify them one by one")
+    if corpora:
+        project = project.with_corpora(read_corpora(corpora))
+    return replace(project, store=store.resolve()) if store else project

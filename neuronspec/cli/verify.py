@@ -1,0 +1,145 @@
+"""``verify`` and ``list``: the claims of a project, judged or only named."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neuronspec.cli.group import INTERRUPTED, main, reported
+from neuronspec.cli.options import common_options, corpus_option, project_of, seeds_option
+from neuronspec.collection import Question, matching, named, read_seeds
+from neuronspec.errors import ProjectError
+from neuronspec.files import check_target
+from neuronspec.project import Project
+
+if TYPE_CHECKING:
+    from neuronspec.runner import Result
+
+
+@main.command()
+@click.argument("paths", nargs=-1)
+@click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
+@seeds_option
+@click.option("--full", is_flag=True, help="Take every recipe at the size of its source.")
+@corpus_option
+@common_options
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run; - for stdout."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
+@click.option("--mutate", is_flag=True, help="Also judge each claim with something wrong on purpose.")
+@reported
+def verify(
+    paths: tuple[str, ...],
+    keyword: str | None,
+    seeds: str | None,
+    full: bool,
+    corpora: tuple[str, ...],
+    jobs: int | None,
+    store: Path | None,
+    json_file: Path | None,
+    verbose: bool,
+    mutate: bool,
+) -> None:
+    """Verify the claims of spec files, folders or ids (all of the project's, without PATHS).
+
+    Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
+    spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
+
+    --mutate judges each claim that holds once more with other units, with shuffled labels, with the step in
+    place of the signal, and on the untrained network. A claim that is supported all the same could not fail:
+    that mutant survived, and the exit code is 1.
+    """
+    project = project_of(paths, store, corpora)
+    questions = named(project, paths, read_seeds(seeds) if seeds else None, full)
+    if json_file is not None and str(json_file) != "-":
+        check_target(json_file)
+    if keyword:
+        questions = matching(questions, keyword)
+        if not questions:
+            raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+    sys.exit(_verify(project, questions, jobs, json_file, verbose, mutate))
+
+
+def _verify(
+    project: Project,
+    questions: list[Question],
+    jobs: int | None,
+    json_file: Path | None,
+    verbose: bool,
+    mutate: bool,
+) -> int:
+    from neuronspec import runner, terminal
+
+    to_stdout = json_file is not None and str(json_file) == "-"
+    out, began = terminal.console(stderr=to_stdout), time.perf_counter()
+    results: list[Result] = []
+    code = INTERRUPTED
+    try:
+        with terminal.Live(terminal.console(stderr=True)) as watcher:
+            for result in runner.verify(project, questions, jobs, watcher, mutate):
+                results.append(result)
+                _print_spec(out, questions, results, verbose)
+        code = 1 if any(result.failed or result.survivors for result in results) else 0
+        if mutate:
+            out.print(terminal.mutants(results), soft_wrap=True, markup=False)
+        out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
+    except KeyboardInterrupt:
+        out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
+    finally:
+        if json_file is not None:
+            _write_json(json_file, results, len(results) == len(questions), project)
+    return code
+
+
+def _print_spec(out: Any, questions: list[Question], results: list[Result], verbose: bool) -> None:
+    """Print a spec as soon as its last claim is judged."""
+    from neuronspec import terminal
+
+    spec_id = results[-1].question.spec_id
+    judged = [result for result in results if result.question.spec_id == spec_id]
+    if len(judged) < sum(question.spec_id == spec_id for question in questions):
+        return
+    out.print(terminal.table(judged))
+    out.print()
+    if verbose:
+        for result in judged:
+            out.print(terminal.explain(result), markup=False, soft_wrap=True)
+            out.print()
+
+
+def _write_json(file: Path, results: list[Result], complete: bool, project: Project) -> None:
+    from neuronspec import ledger
+
+    claims = [ledger.claim_json(result) for result in results]
+    if str(file) == "-":
+        click.echo(json.dumps(ledger.document(claims, complete, project.corpora), indent=1))
+    else:
+        ledger.write(file, claims, complete, project.corpora)
+
+
+@main.command("list")
+@click.argument("paths", nargs=-1)
+@click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what each sentence claims.")
+@click.option("--networks", is_flag=True, help="List the recipes of the project's tasks instead.")
+@corpus_option
+@reported
+def list_(paths: tuple[str, ...], keyword: str | None, verbose: bool, networks: bool, corpora: tuple[str, ...]) -> None:
+    """List claims, one id per line; nothing is trained."""
+    project = project_of(paths, None, corpora)
+    if networks:
+        for name in project.task_files():
+            for recipe_name, recipe in project.task(name).recipes.items():
+                click.echo(f"{name}/{recipe_name}\t{recipe.shown}")
+        return
+    questions = named(project, paths)
+    for question in matching(questions, keyword) if keyword else questions:
+        click.echo(question.id)
+        if verbose:
+            click.echo(f"    {question.claim}")
