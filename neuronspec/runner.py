@@ -46,7 +46,8 @@ class Result:
     Args:
         settled: the verdict over seeds.
         outcomes: what each network said, by seed.
-        seconds: by phase; work that claims share is in equal parts with those that share it.
+        seconds: by phase; work that claims share is in equal parts with those that asked for it.
+        shared: how much of these seconds is such a part, by phase.
         parity: how far each network is from the one it was made from, by check, by seed.
     """
 
@@ -54,6 +55,7 @@ class Result:
     settled: Settled
     outcomes: Mapping[int, Outcome]
     seconds: Mapping[str, float]
+    shared: Mapping[str, float] = field(default_factory=dict)
     parity: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     mutants: Mapping[str, Settled] = field(default_factory=dict)
     """What the claim came to with something wrong on purpose, where that was asked for."""
@@ -115,8 +117,9 @@ def verify(
             over = partial(settle, question.claim, replication=question.spec.replication)
             settled = over(list(evidence.outcomes.values()))
             mutants = {name: over(outcomes) for name, outcomes in evidence.mutants.items()}
-            seconds = _seconds(evidence, training)
-            yield Result(question, settled, evidence.outcomes, seconds, evidence.parity, mutants)
+            shared = {"train": training} | evidence.shared
+            seconds = _in_all(shared, evidence.seconds)
+            yield Result(question, settled, evidence.outcomes, seconds, shared, evidence.parity, mutants)
 
 
 def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network:
@@ -216,22 +219,22 @@ def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Given]
 
 @dataclass
 class Evidence:
-    """What networks said to one question, and the seconds it took by phase."""
+    """What networks said to one question, and the seconds it took by itself and in shared work, by phase."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    shared: dict[str, float] = field(default_factory=dict)
     parity: dict[int, Mapping[str, float]] = field(default_factory=dict)
     mutants: dict[str, list[Outcome]] = field(default_factory=dict)
 
-    def take(
-        self, said: Examined, outcome: Outcome, seconds: Mapping[str, float], mutants: Mapping[str, Outcome]
-    ) -> None:
+    def take(self, said: Examined, number: int, outcome: Outcome) -> None:
+        """Add what a network said to the question, the so manieth that it was asked."""
         self.outcomes[said.seed] = outcome
         self.parity[said.seed] = said.parity
-        for name, came in mutants.items():
+        for name, came in said.mutants[number].items():
             self.mutants.setdefault(name, []).append(came)
-        for phase, spent in seconds.items():
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
+        self.seconds = _added(self.seconds, said.seconds[number])
+        self.shared = _added(self.shared, said.shared[number])
 
 
 def _examined(
@@ -250,10 +253,9 @@ def _examined(
     requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]
     evidence = {question.id: Evidence() for question in questions}
     for done, said in enumerate(_each_examined(requests, jobs), start=1):
-        answers = zip(asked[said.seed], said.outcomes, said.seconds, said.mutants, strict=True)
-        for question, outcome, seconds, mutants in answers:
+        for number, (question, outcome) in enumerate(zip(asked[said.seed], said.outcomes, strict=True)):
             finished = _finished(of_one_network(question.claim), outcome, said, task)
-            evidence[question.id].take(said, finished, seconds, mutants)
+            evidence[question.id].take(said, number, finished)
         watcher.examined(name, done, len(requests))
     return [(question, evidence[question.id]) for question in questions]
 
@@ -310,6 +312,11 @@ def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Out
     return Outcome(verdict, value, (value, value), reason=reason)
 
 
-def _seconds(evidence: Evidence, training: float) -> dict[str, float]:
-    seconds = {"train": training} | evidence.seconds
+def _added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by phase, added up."""
+    return {phase: one.get(phase, 0.0) + other.get(phase, 0.0) for phase in {**one, **other}}
+
+
+def _in_all(shared: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
+    seconds = _added(shared, own)
     return seconds | {"total": sum(seconds.values())}

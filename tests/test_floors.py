@@ -18,9 +18,9 @@ FLOORS = """
     networks.checkpoints
     planted planted.parts planted.others planted.codes planted.build planted.roles
     testing picture
-    engine engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals engine.tracing
-    engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.detectors engine.fits
-    engine.behaviour_measures engine.integrated_gradients engine.onward engine.attribution
+    engine engine.clock engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals
+    engine.tracing engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.detectors
+    engine.fits engine.behaviour_measures engine.integrated_gradients engine.onward engine.attribution
     engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.drawn engine.scanned
     engine.scan
     notebook project collection runner ledger

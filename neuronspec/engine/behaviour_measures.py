@@ -98,7 +98,7 @@ def own_words(subject: Subject, examples: Sequence[Example], wanted: Sequence[Cl
 
     Events and symbols are about what was asked for, and stay; labels are about what was due, and do not.
     """
-    runs = replace(subject, verification=tuple(examples), whole=None, _clean={}, _own_words=None).runs()
+    runs = replace(subject, verification=tuple(examples), whole=None).runs()
     try:
         asked = [_with_moment(claim.measure, examples) for claim in wanted]
     except Undecidable:  # none has the moment

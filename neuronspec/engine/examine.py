@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neuronspec.engine.behaviour_measures import own_words
+from neuronspec.engine.clock import Clock, Seconds
 from neuronspec.engine.evaluate import View, estimate, of_claim
 from neuronspec.engine.matched import lanes_moved_as_far
 from neuronspec.engine.mutants import Mutant, bases_beyond_size, mutants_of
@@ -33,7 +34,7 @@ from neuronspec.engine.statistics import (
     oriented,
     p_value,
 )
-from neuronspec.engine.subject import Clock, Subject
+from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import Network, check_parity, trained
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
 from neuronspec.language.claims import Claim, as_far
@@ -87,14 +88,16 @@ class Examined:
         outcomes: one per claim.
         generated: what the network made of the examples of each of the task's own measures.
         parity: the largest difference that each check of the network found.
-        seconds: by phase, one per claim; work that claims share is in equal parts with those that share it.
+        seconds: what each claim took by itself, by phase.
+        shared: its part of the work that several claims asked for, by phase.
     """
 
     seed: int
     learnt: bool
     outcomes: Sequence[Outcome]
     generated: Mapping[str, Sequence[Generated]]
-    seconds: Sequence[Mapping[str, float]]
+    seconds: Sequence[Seconds]
+    shared: Sequence[Seconds]
     parity: Mapping[str, float]
     mutants: Sequence[Mapping[str, Outcome]] = ()
     """One per claim: what each of its mutants came to."""
@@ -183,17 +186,17 @@ class _Examination:
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}
-        shared = {phase: s / len(self.request.claims) for phase, s in self.clock.seconds.items()}
-        outcomes, seconds = [], []
-        for claim in self.request.claims:
-            self.clock.seconds.clear()
+        outcomes, claims = [], self.request.claims
+        for number, claim in enumerate(claims):
+            self.clock.claim = number
             with self.clock.phase("judge"):
                 said = Outcome("error", reason=trouble) if trouble else self._outcome(claim)
                 outcomes.append(said)
-            phases = {*shared, *self.clock.seconds}
-            seconds.append({p: shared.get(p, 0.0) + self.clock.seconds.get(p, 0.0) for p in phases})
-        mutants = [self._mutants(claim) if not trouble else {} for claim in self.request.claims]
-        return Examined(self.request.seed, not self.unlearnt, outcomes, generated, seconds, self.parity, mutants)
+        seconds, shared = [self.clock.own(number) for number in range(len(claims))], self.clock.parts(len(claims))
+        mutants = [self._mutants(claim) if not trouble else {} for claim in claims]
+        return Examined(
+            self.request.seed, not self.unlearnt, outcomes, generated, seconds, shared, self.parity, mutants
+        )
 
     def _mutants(self, claim: Claim) -> dict[str, Outcome]:
         """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""

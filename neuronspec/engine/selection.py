@@ -35,8 +35,9 @@ HELD_OUT = 4
 def found(expression: Expression, subject: Subject) -> Lane:
     """Return what each pick and named unit of an expression means in a network: found once, and kept there."""
     for base in bases(expression):
-        if base not in subject.picks:
-            subject.picks[base] = pick(base, subject)
+        with subject.shared("pick", base):
+            if base not in subject.picks:
+                subject.picks[base] = pick(base, subject)
     return {base: subject.picks[base] for base in bases(expression)}
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import cycle, takewhile
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from neuronspec.engine.clock import Clock
 from neuronspec.engine.patching import Clean, Compiled, Known, RowEdit, Sources, compile_edits
 from neuronspec.engine.picks import Chosen, Lane, Scores, ScoresByValue, Sizes
 from neuronspec.engine.signals import Sequences, codes_of
@@ -44,32 +44,6 @@ LARGEST = 2**26
 
 
 @dataclass
-class Clock:
-    """Seconds by phase; a phase inside another is counted once, as the inner one."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    _since: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        self._charge()
-        self._since.append((name, time.perf_counter()))
-        try:
-            yield
-        finally:
-            self._charge()
-            self._since.pop()
-
-    def _charge(self) -> None:
-        """Put the time up to now on the innermost phase."""
-        if self._since:
-            name, since = self._since[-1]
-            now = time.perf_counter()
-            self.seconds[name] = self.seconds.get(name, 0.0) + now - since
-            self._since = [(n, now) for n, _ in self._since]
-
-
-@dataclass
 class Subject:
     """A network, the sequences it is examined on, and the runs made so far.
 
@@ -94,48 +68,57 @@ class Subject:
     """The same on more verification sequences, whose first are the ones here."""
     picks: dict[Expression, Chosen] = field(default_factory=dict)
     rankings: dict[Expression, Scores | ScoresByValue] = field(default_factory=dict)
-    _clean: dict[str, Clean] = field(default_factory=dict)
-    _own_words: Clean | None = None
+    _clean: dict[str, Clean] = field(default_factory=dict, init=False)
+    _own_words: Clean | None = field(default=None, init=False)
+    _own_texts: list[Text] | None = field(default=None, init=False)
 
     @cached_property
     def sizes(self) -> Sizes:
         """How many units each site of each layer has."""
         return self.network.sizes
 
+    def shared(self, phase: str, what: Hashable) -> AbstractContextManager[None]:
+        """Time work that is done once in this network, for all claims that ask for it."""
+        return self.clock.phase(phase, shared=(id(self.network), what))
+
     def clean(self, split: str) -> Clean:
         """Return the run over the ``discovery`` or ``verification`` sequences, as they stand."""
         if self.discovery == self.verification:
             split = "verification"
-        if split not in self._clean:
-            whole = self.whole and self.whole.clean(split)
-            number = len(getattr(self, split))
-            self._clean[split] = whole.first(number) if whole else self._read(getattr(self, split))
+        with self.shared("trace", split):
+            if split not in self._clean:
+                whole = self.whole and self.whole.clean(split)
+                number = len(getattr(self, split))
+                self._clean[split] = whole.first(number) if whole else self._read(getattr(self, split))
         return self._clean[split]
 
     def first(self, sequences: int) -> Subject:
         """Return the same on its first verification sequences; what was run and picked is shared."""
         if sequences == len(self.verification):
             return self
-        return replace(self, verification=self.verification[:sequences], whole=self, _clean={}, _own_words=None)
+        return replace(self, verification=self.verification[:sequences], whole=self)
 
     def own_words(self) -> Clean:
         """Return the run over the verification prompts, each completed by the network itself."""
-        if self._own_words is None:
-            came = self.own_texts
-            said = [_said(e, text, self.asked) for e, text in zip(self.verification, came, strict=True)]
-            same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
-            self._own_words = self.clean("verification") if same else self._read(said)
+        with self.shared("trace", "own words"):
+            if self._own_words is None:
+                came = self.own_texts
+                said = [_said(e, text, self.asked) for e, text in zip(self.verification, came, strict=True)]
+                same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
+                self._own_words = self.clean("verification") if same else self._read(said)
         return self._own_words
 
-    @cached_property
+    @property
     def own_texts(self) -> list[Text]:
         """What the network makes of the verification prompts, prompt included."""
         if self.whole:
             return self.whole.own_texts[: len(self.verification)]
-        with self.clock.phase("trace"):
-            rows = self._fresh(1)
-            length = generate(self.network, rows, self._choice(1))
-            return self._texts(rows, length)
+        with self.shared("trace", "own texts"):
+            if self._own_texts is None:
+                rows = self._fresh(1)
+                length = generate(self.network, rows, self._choice(1))
+                self._own_texts = self._texts(rows, length)
+        return self._own_texts
 
     @cached_property
     def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
