@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from neuronspec.errors import NeuronspecError
+from neuronspec.pytest_run import Keeper, check_writable, own_seconds, properties
 
 if TYPE_CHECKING:
     from neuronspec.collection import Question
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--neuronspec-full", action="store_true", help="take every recipe at the size of its source")
     group.addoption("--neuronspec-jobs", metavar="N", type=int, help="processes to use [all cores; 1 with pytest -n]")
     group.addoption("--neuronspec-store", metavar="DIR", type=Path, help="where networks are kept [.neuronspec]")
+    group.addoption("--neuronspec-runs", metavar="DIR", type=Path, help="where the run is kept [STORE/runs]")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +51,13 @@ def pytest_configure(config: pytest.Config) -> None:
             check_target(file)
         except NeuronspecError as error:
             raise pytest.UsageError(f"--neuronspec-json: {error}") from None
+    if not _is_worker(config):
+        config.pluginmanager.register(Keeper(config), "neuronspec-keeper")
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    """Whether this is a worker of pytest-xdist."""
+    return hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,6 +95,8 @@ class SpecFile(pytest.File):
 
         project, seeds = _project(self.config, self.path), self.config.getoption("neuronspec_seeds")
         try:
+            if not self.config.option.collectonly:
+                check_writable(self.config, project)
             found = read(
                 project, self.path, read_seeds(seeds) if seeds else None, self.config.getoption("neuronspec_full")
             )
@@ -125,6 +136,7 @@ class ClaimItem(pytest.Item):
         from neuronspec.terminal import explain, headline
 
         self.result = _answers(self.session).of(self)
+        self.user_properties += properties(self.result)
         if self.result.failed:
             raise Unexpected(f"{headline(self.result)}\n{explain(self.result)}")
         if not self.result.as_expected:
@@ -147,7 +159,8 @@ class Answers:
         self.session = session
         self.results: dict[str, Result] = {}
         self.errors: dict[tuple[Path, str], NeuronspecError] = {}
-        self.reported: dict[str, dict[str, Any]] = {}
+        self.to_report: list[dict[str, Any]] = []
+        """What was found and goes with the next report: so it reaches the run's file from every worker."""
 
     def of(self, item: ClaimItem) -> Result:
         """Return the answer to an item's question, after verifying all selected claims about its networks."""
@@ -160,11 +173,10 @@ class Answers:
             except NeuronspecError as error:
                 self.errors[about] = error
                 raise
-        result = self.results[item.question.id]
-        self._report(result)
-        return result
+        return self.results[item.question.id]
 
     def _verify(self, item: ClaimItem) -> None:
+        from neuronspec.ledger.record import claim_json
         from neuronspec.runner import verify
 
         watcher = _told_about(item)
@@ -175,13 +187,9 @@ class Answers:
             and other.project == item.project
             and other.question.recipe == item.question.recipe
         ]
-        for result in verify(item.project, together, _jobs(self.session.config), watcher):
-            self.results[result.question.id] = result
-
-    def _report(self, result: Result) -> None:
-        from neuronspec.ledger import claim_json
-
-        self.reported[result.question.id] = claim_json(result)
+        for results in verify(item.project, together, _jobs(self.session.config), watcher):
+            self.results |= {result.question.id: result for result in results}
+            self.to_report += map(claim_json, results)
 
 
 ANSWERS = pytest.StashKey[Answers]()
@@ -217,14 +225,18 @@ def _told_about(item: ClaimItem) -> Watcher:
 def _jobs(config: pytest.Config) -> int | None:
     """As asked; else all cores, or one in each worker of pytest-xdist."""
     asked: int | None = config.getoption("neuronspec_jobs")
-    return asked or (1 if hasattr(config, "workerinput") else None)
+    return asked or (1 if _is_worker(config) else None)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if isinstance(item, ClaimItem) and item.result is not None:
-        report.neuronspec_verdict = item.result.verdict  # type: ignore[attr-defined]
+    report: Any = yield
+    if isinstance(item, ClaimItem) and item.result is not None and report.when == "call":
+        report.neuronspec_verdict = item.result.verdict
+        report.duration = own_seconds(item.result)
+        answers = _answers(item.session)
+        report.neuronspec_claims, answers.to_report = answers.to_report, []
+        report.neuronspec_root = str(item.project.root)
     return report
 
 
@@ -236,32 +248,7 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     return None
 
 
-# Writing the run down, also when pytest-xdist spreads it over workers.
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    claims = _answers(session).reported
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["neuronspec"] = claims
-        return
-    file = session.config.getoption("neuronspec_json")
-    if file is not None:
-        from neuronspec.ledger import write
-
-        from_workers: dict[str, Any] = session.config.stash.get(FROM_WORKERS, {})
-        claims = claims | from_workers
-        whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        write(file, list(claims.values()), complete=whole and not session.shouldfail and not session.shouldstop)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take over what a worker of pytest-xdist has verified."""
-    claims = node.config.stash.setdefault(FROM_WORKERS, {})
-    claims |= getattr(node, "workeroutput", {}).get("neuronspec", {})
-
-
-FROM_WORKERS = pytest.StashKey[dict[str, Any]]()
+# With pytest-xdist.
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from joblib import Parallel, delayed
 
@@ -27,7 +28,7 @@ from neuronspec.engine.vocabulary import check_places
 from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import measured, share_of_seeds
-from neuronspec.networks.checkpoints import load, untrained_twin, vocabulary_of
+from neuronspec.networks.checkpoints import load, made_of, untrained_twin, vocabulary_of
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.store import Shelf
 from neuronspec.networks.supply import Weights, obtain
@@ -59,6 +60,8 @@ class Result:
     parity: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     mutants: Mapping[str, Settled] = field(default_factory=dict)
     """What the claim came to with something wrong on purpose, where that was asked for."""
+    made_of: Mapping[str, Any] = field(default_factory=dict)
+    """What tells its networks from others, as JSON data."""
 
     @property
     def survivors(self) -> list[str]:
@@ -97,8 +100,8 @@ def verify(
     jobs: int | None = None,
     watcher: Watcher | None = None,
     mutate: bool = False,
-) -> Iterator[Result]:
-    """Answer questions, recipe by recipe, and yield each answer as soon as it is known.
+) -> Iterator[list[Result]]:
+    """Answer questions, recipe by recipe, and yield the answers about the networks of each as soon as they are known.
 
     Args:
         jobs: processes to use; all cores where None. The numbers do not depend on it.
@@ -111,15 +114,20 @@ def verify(
     for name in dict.fromkeys(question.recipe for question in questions):
         group = [question for question in questions if question.recipe == name]
         began = time.perf_counter()
-        networks = _networks(project, name, group, jobs, watcher)
+        networks, origin = _networks(project, name, group, jobs, watcher)
         training = (time.perf_counter() - began) / len(group)
-        for question, evidence in _examined(project, name, group, networks, jobs, watcher, mutate):
-            over = partial(settle, question.claim, replication=question.spec.replication)
-            settled = over(list(evidence.outcomes.values()))
-            mutants = {name: over(outcomes) for name, outcomes in evidence.mutants.items()}
-            shared = {"train": training} | evidence.shared
-            seconds = _in_all(shared, evidence.seconds)
-            yield Result(question, settled, evidence.outcomes, seconds, shared, evidence.parity, mutants)
+        examined = _examined(project, name, group, networks, jobs, watcher, mutate)
+        yield [_result(question, evidence, training, origin) for question, evidence in examined]
+
+
+def _result(question: Question, evidence: Evidence, training: float, origin: Mapping[str, Any]) -> Result:
+    """What networks said to a question, as a verdict."""
+    over = partial(settle, question.claim, replication=question.spec.replication)
+    settled = over(list(evidence.outcomes.values()))
+    mutants = {name: over(outcomes) for name, outcomes in evidence.mutants.items()}
+    shared = {"train": training} | evidence.shared
+    seconds = _in_all(shared, evidence.seconds)
+    return Result(question, settled, evidence.outcomes, seconds, shared, evidence.parity, mutants, origin)
 
 
 def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network:
@@ -142,7 +150,7 @@ def subject(project: Project, question: Question, seed: int, watcher: Watcher) -
     task, recipe = task_and_recipe(project, question.recipe)
     seed = _seed_of(recipe, seed) if isinstance(recipe, checkpoint) else seed
     alone = replace(question, spec=replace(question.spec, seeds=(seed,)))
-    networks = _networks(project, question.recipe, [alone], 1, watcher)
+    networks, _ = _networks(project, question.recipe, [alone], 1, watcher)
     common = _common(task, recipe, question.recipe, mutate=False)
     found, unlearnt = subject_of(_request(common, task, seed, networks[seed], [alone]))
     if unlearnt:
@@ -157,11 +165,14 @@ def _seed_of(recipe: checkpoint, seed: int) -> int:
 
 def _networks(
     project: Project, name: str, questions: Sequence[Question], jobs: int, watcher: Watcher
-) -> Mapping[int, Weights] | Mapping[int, Given]:
-    """Return the networks that some questions are about, by seed."""
+) -> tuple[Mapping[int, Weights] | Mapping[int, Given], dict[str, Any]]:
+    """Return the networks that some questions are about, by seed, and what they are made of."""
     seeds = sorted({seed for question in questions for seed in question.seeds})
-    if not isinstance(task_and_recipe(project, name)[1], checkpoint):
-        return provide(project, name, seeds, jobs, watcher)
+    task, recipe = task_and_recipe(project, name)
+    sequences = {"sequences": task.sequences_hash()}
+    if not isinstance(recipe, checkpoint):
+        shelf = Shelf.of(project.store, name, task, recipe)
+        return obtain(shelf, task, seeds, jobs, watcher), shelf.made_of | sequences
     networks = given(project, name, seeds)
     sizes = networks[seeds[0]].network.sizes
     for question in questions:  # what a checkpoint has was not known when its specs were collected
@@ -169,7 +180,7 @@ def _networks(
             check_places(question.spec, sizes)
         except SpecError as error:
             raise SpecError(f"{question.spec_id}: {error}") from error
-    return networks
+    return networks, made_of(recipe, project.root, seeds) | sequences
 
 
 def cores() -> int:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from neuronspec.engine.statistics import Outcome
-from neuronspec.ledger import PHASES, control_notes
+from neuronspec.ledger.record import PHASES, control_notes
 from neuronspec.runner import Result
 from neuronspec.watcher import Watcher
 
@@ -57,6 +57,17 @@ def table(results: Sequence[Result]) -> Table:
     for result in results:
         drawn.add_row(*_row(result))
     return drawn
+
+
+def print_specs(out: Console, results: Sequence[Result], verbose: bool) -> None:
+    """Print a table for each spec, and where asked for, all there is to say about each verdict."""
+    for spec_id in dict.fromkeys(result.question.spec_id for result in results):
+        judged = [result for result in results if result.question.spec_id == spec_id]
+        out.print(table(judged))
+        out.print()
+        for result in judged if verbose else ():
+            out.print(explain(result), markup=False, soft_wrap=True)
+            out.print()
 
 
 def _networks(result: Result) -> str:

@@ -23,12 +23,13 @@ FLOORS = """
     engine.fits engine.behaviour_measures engine.integrated_gradients engine.onward engine.attribution
     engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.drawn engine.scanned
     engine.scan
-    notebook project collection runner ledger
+    notebook project collection runner
+    ledger ledger.shape ledger.record ledger.circumstances ledger.runs
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
     show figures terminal tables
-    cli.group cli.options cli.verify cli.networks cli.pictures cli.calibrate cli.start cli
-    __main__ pytest_plugin
+    cli.group cli.options cli.verify cli.networks cli.pictures cli.runs cli.calibrate cli.start cli
+    __main__ pytest_run pytest_plugin
 """.split()
 
 

@@ -17,7 +17,8 @@ from neuronspec.calibration.run import Found
 from neuronspec.engine.statistics import wilson
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
-from neuronspec.ledger import environment, plain
+from neuronspec.ledger.circumstances import environment
+from neuronspec.ledger.record import plain
 
 SCHEMA = 1
 FALSE_SUPPORT = 0.05

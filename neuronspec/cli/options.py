@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neuronspec.errors import ProjectError
 from neuronspec.project import Project
+
+if TYPE_CHECKING:
+    from neuronspec.ledger.runs import Record
 
 
 def seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,6 +32,21 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def corpus_option(command: Callable[..., Any]) -> Callable[..., Any]:
     text = "Make a task from the lines of a text file, e.g. positioning=lines.txt."
     return click.option("--corpus", "corpora", multiple=True, metavar="TASK=FILE", help=text)(command)
+
+
+def runs_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Where the run is kept [STORE/runs]."
+    return click.option("--runs", type=click.Path(path_type=Path), metavar="DIR", help=text)(command)
+
+
+def record_of(project: Project, runs: Path | None, jobs: int | None, json_file: Path | None = None) -> Record:
+    """Return the record of a run that begins now, kept with the others and in a file of the user's."""
+    from neuronspec.ledger.circumstances import environment
+    from neuronspec.ledger.runs import Record, folder_of, new_file
+
+    kept = new_file(runs or folder_of(project.store))
+    files = [kept] if json_file is None or str(json_file) == "-" else [kept, json_file]
+    return Record(files, environment(project.root, project.corpora, jobs))
 
 
 def read_corpora(told: Sequence[str]) -> dict[str, Path]:

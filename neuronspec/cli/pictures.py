@@ -1,4 +1,4 @@
-"""``table`` and ``draw``: a run as Markdown, and a claim as a picture."""
+"""``draw``: a claim as a picture."""
 
 from __future__ import annotations
 
@@ -15,34 +15,6 @@ from neuronspec.files import check_target
 
 LONGEST_NAME = 60
 """Characters of a sentence in the name of a file."""
-
-
-@main.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("other", type=click.Path(path_type=Path), required=False)
-@click.option("--across", is_flag=True, help="One row for each network, one column for each sentence.")
-@reported
-def table(run: Path, other: Path | None, across: bool) -> None:
-    """Print a run as Markdown: a table for each spec, with values, intervals, controls and verdicts.
-
-    RUN is what `neuronspec verify --json RUN` wrote. With OTHER, a second run of the same claims, e.g. on other
-    seeds, its values stand in the last column. --across sets side by side what is said of several networks in the
-    same words; what is supported is bold. For example:
-
-    \b
-      neuronspec verify specs/spec_kinds.py --json run.json
-      neuronspec table run.json --across
-    """  # noqa: D301  # click's mark for lines that are not to be joined
-    from neuronspec import ledger, tables
-
-    if across and other is not None:
-        raise ProjectError("--across shows one run: leave out the other")
-    document = ledger.read(run)
-    claims = document["claims"]
-    if not document.get("complete"):
-        click.echo(f"{run} was broken off: some claims are missing", err=True)
-    told = tables.across(claims) if across else tables.per_spec(claims, ledger.read(other)["claims"] if other else ())
-    click.echo(told, nl=False)
 
 
 @main.command()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from neuronspec.cli.group import INTERRUPTED, main, reported
-from neuronspec.cli.options import common_options, corpus_option, project_of, seeds_option
+from neuronspec.cli.options import common_options, corpus_option, project_of, record_of, runs_option, seeds_option
 from neuronspec.collection import Question, matching, named, read_seeds
 from neuronspec.errors import ProjectError
 from neuronspec.files import check_target
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
+    from neuronspec.ledger.runs import Record
     from neuronspec.runner import Result
 
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the run; - for stdout."
 )
+@runs_option
 @click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
 @click.option("--mutate", is_flag=True, help="Also judge each claim with something wrong on purpose.")
 @reported
@@ -43,6 +44,7 @@ def verify(
     jobs: int | None,
     store: Path | None,
     json_file: Path | None,
+    runs: Path | None,
     verbose: bool,
     mutate: bool,
 ) -> None:
@@ -63,64 +65,41 @@ def verify(
         questions = matching(questions, keyword)
         if not questions:
             raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
-    sys.exit(_verify(project, questions, jobs, json_file, verbose, mutate))
+    record = record_of(project, runs, jobs, json_file)
+    sys.exit(_verify(project, questions, jobs, record, json_file, verbose, mutate))
 
 
 def _verify(
     project: Project,
     questions: list[Question],
     jobs: int | None,
+    record: Record,
     json_file: Path | None,
     verbose: bool,
     mutate: bool,
 ) -> int:
     from neuronspec import runner, terminal
+    from neuronspec.ledger.runs import recorded
 
     to_stdout = json_file is not None and str(json_file) == "-"
     out, began = terminal.console(stderr=to_stdout), time.perf_counter()
     results: list[Result] = []
-    code = INTERRUPTED
+    code, complete = INTERRUPTED, False
     try:
         with terminal.Live(terminal.console(stderr=True)) as watcher:
-            for result in runner.verify(project, questions, jobs, watcher, mutate):
-                results.append(result)
-                _print_spec(out, questions, results, verbose)
-        code = 1 if any(result.failed or result.survivors for result in results) else 0
+            judged = runner.verify(project, questions, jobs, watcher, mutate)
+            for about_one_recipe in recorded(record, judged, watcher):
+                results += about_one_recipe
+                terminal.print_specs(out, about_one_recipe, verbose)
+        code, complete = int(any(result.failed or result.survivors for result in results)), True
         if mutate:
             out.print(terminal.mutants(results), soft_wrap=True, markup=False)
         out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
-    finally:
-        if json_file is not None:
-            _write_json(json_file, results, len(results) == len(questions), project)
+    if to_stdout:
+        click.echo(record.text(complete), nl=False)
     return code
-
-
-def _print_spec(out: Any, questions: list[Question], results: list[Result], verbose: bool) -> None:
-    """Print a spec as soon as its last claim is judged."""
-    from neuronspec import terminal
-
-    spec_id = results[-1].question.spec_id
-    judged = [result for result in results if result.question.spec_id == spec_id]
-    if len(judged) < sum(question.spec_id == spec_id for question in questions):
-        return
-    out.print(terminal.table(judged))
-    out.print()
-    if verbose:
-        for result in judged:
-            out.print(terminal.explain(result), markup=False, soft_wrap=True)
-            out.print()
-
-
-def _write_json(file: Path, results: list[Result], complete: bool, project: Project) -> None:
-    from neuronspec import ledger
-
-    claims = [ledger.claim_json(result) for result in results]
-    if str(file) == "-":
-        click.echo(json.dumps(ledger.document(claims, complete, project.corpora), indent=1))
-    else:
-        ledger.write(file, claims, complete, project.corpora)
 
 
 @main.command("list")

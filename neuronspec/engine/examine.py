@@ -25,6 +25,7 @@ from neuronspec.engine.selection import found
 from neuronspec.engine.statistics import (
     FEWEST_SEQUENCES,
     LEVEL,
+    MOVED_AS_FAR,
     Control,
     Estimate,
     Outcome,
@@ -261,17 +262,6 @@ class NotApplicable(NeuronspecError):
     """A mutant that this network cannot be made into."""
 
 
-MOVED_AS_FAR = "units moved as far"
-
-
-def _with_what_was_asked_for(said: Outcome, claim: Claim) -> Outcome:
-    """Not supported where a control that the author asked for could not be measured; others may be missing."""
-    lacking = said.controls[MOVED_AS_FAR].note if MOVED_AS_FAR in said.controls else ""
-    if said.verdict != "supported" or not lacking or claim.side_effect:
-        return said
-    return replace(said, verdict="undecided", reason=f"{MOVED_AS_FAR}: {lacking}")
-
-
 class _Look:
     """One look at so many sequences."""
 
@@ -316,8 +306,10 @@ class _Look:
                 continue
             against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
             controls[f"rival {rival}"] = compare(ours, _like(ours, against, measure), census, self.level)
-        said = _with_what_was_asked_for(judge(claim, ours, controls, census, self.level), claim)
+        said = judge(claim, ours, controls, census, self.level)
         rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
+        if self.request.own_words:  # what networks say themselves is not the same sequences
+            said = replace(said, influences=())
         return replace(said, units=self._shown(measure, own), rankings=rankings)
 
     def _estimated(self, claim: Claim, own: Lane, stand_ins: Sequence[Lane]) -> tuple[Estimate, Estimate | str]:

@@ -277,18 +277,42 @@ class Outcome:
     """On how many it was judged: as many as the verdict took."""
     rankings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each pick went by."""
+    influences: Sequence[float] = ()
+    """How far each sequence draws the value, see ``influences``; none for a census."""
 
 
 def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: bool, level: float = LEVEL) -> Outcome:
     """Return the verdict of one network: the bound first, then whether what stands in for the units meets it too."""
-    value = float(own.values[0])
-    low, high = interval(own, census, level)
-    verdict, reason = against_bound(claim, value, low, high)
-    if math.isfinite(value) and too_few(own, census):
-        verdict, reason, low, high = "undecided", too_few(own, census), math.nan, math.nan
+    value, number = float(own.values[0]), own.parts.shape[1]
+    reason = too_few(own, census) if math.isfinite(value) else ""
+    if reason:
+        return Outcome("undecided", value, controls=dict(controls), reason=reason, sequences=number)
+    ends = interval(own, census, level)
+    verdict, reason = concluded(claim, value, ends, controls)
+    drawn = () if census else influences(own)
+    return Outcome(verdict, value, ends, dict(controls), reason=reason, sequences=number, influences=drawn)
+
+
+def concluded(
+    claim: Claim, value: float, ends: tuple[float, float], controls: Mapping[str, Control]
+) -> tuple[str, str]:
+    """Return the verdict that a value, its interval and its controls lead to, and what to say of it."""
+    verdict, reason = against_bound(claim, value, *ends)
     if verdict == "supported" and not claim.side_effect:
-        verdict, reason = _against_controls(claim, controls)
-    return Outcome(verdict, value, (low, high), dict(controls), reason=reason, sequences=own.parts.shape[1])
+        return _against_controls(claim, controls)
+    return verdict, reason
+
+
+def influences(estimate: Estimate) -> tuple[float, ...]:
+    """Return how far each sequence draws lane 0: n - 1 times what the value loses without it; NaN is told as zero.
+
+    These are the jackknife's: those of two measures on the same sequences tell how far the two go together.
+    (Efron 1982, "The jackknife, the bootstrap and other resampling plans".)
+    """
+    parts = estimate.parts[:1]
+    totals = parts.sum(1, keepdims=True)
+    lost = estimate.finish(totals) - estimate.finish(totals - parts)
+    return tuple(np.nan_to_num((parts.shape[1] - 1) * lost[0], posinf=0.0, neginf=0.0).tolist())
 
 
 def looks(sequences: int, census: bool) -> list[int]:
@@ -322,6 +346,10 @@ def too_few(estimate: Estimate, census: bool) -> str:
     return f"only {estimate.contributing:g} sequences contribute, and {FEWEST_SEQUENCES} are wanted"
 
 
+MOVED_AS_FAR = "units moved as far"
+"""The control that an author asks for: without it her claim is not supported. Others may be missing."""
+
+
 def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[str, str]:
     able = {name: c for name, c in controls.items() if math.isfinite(c.value)}
     for name, control in able.items():
@@ -332,7 +360,8 @@ def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[st
             return "undecided", f"the difference to {name} may be zero"
         if any(claim.met_by(end) for end in control.interval):
             return "undecided", f"{name} may meet the bound as well ({control.value:.3g})"
-    return "supported", ""
+    lacking = controls[MOVED_AS_FAR].note if MOVED_AS_FAR in controls else ""
+    return ("undecided", f"{MOVED_AS_FAR}: {lacking}") if lacking else ("supported", "")
 
 
 def beaten(claim: Claim, low: float, high: float) -> bool:

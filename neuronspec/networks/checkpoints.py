@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,13 +43,25 @@ def load(recipe: checkpoint, root: Path, name: str, seed: int, symbols: int) -> 
     Raises:
         NeuronspecError: naming the recipe; file and module do not fit, or there is no such file.
     """
-    file = root / str(recipe.file).replace("{seed}", str(seed))
+    file = file_of(recipe, root, seed)
     module = _built(recipe, name, seed)
     try:
         put_weights(module, read_weights(file), file.name)
         return _adapted(module, recipe, symbols)
     except NeuronspecError as error:
         raise type(error)(f"{name}: {error}") from error
+
+
+def made_of(recipe: checkpoint, root: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return what tells the networks of a checkpoint from others, as JSON data."""
+    files = {seed: file_of(recipe, root, seed) for seed in seeds}
+    sums = {str(seed): hashlib.sha256(file.read_bytes()).hexdigest() for seed, file in files.items()}
+    return {"checkpoint": str(recipe.file), "sha256": sums}
+
+
+def file_of(recipe: checkpoint, root: Path, seed: int) -> Path:
+    """Return the file of a seed."""
+    return root / str(recipe.file).replace("{seed}", str(seed))
 
 
 def untrained_twin(recipe: checkpoint, trained: Adapted, name: str, seed: int, symbols: int) -> Adapted | None:

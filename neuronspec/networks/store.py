@@ -56,6 +56,11 @@ class Shelf:
         folder = store / "networks" / f"{base}-{key}"
         return cls(folder, name, recipe, task.vocabulary, corpus_hash, task.ends)
 
+    @property
+    def made_of(self) -> dict[str, Any]:
+        """What tells its networks from others, as JSON data: not the weights, which are others on another machine."""
+        return {"key": self.folder.name.rpartition("-")[2], "corpus": self.corpus_hash, "recipe": self.recipe.facts()}
+
     def weights_file(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}.safetensors"
 

@@ -361,6 +361,12 @@ class Task:
         told = json.dumps([self.vocabulary, texts] + [[]] * (not self.ends), ensure_ascii=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
+    def sequences_hash(self) -> str:
+        """Return 16 hex digits that stand for the sequences that claims are judged on."""
+        drawn = self.draw("verification")
+        told = json.dumps([self.vocabulary, [[e.text, e.prompt, e.source] for e in drawn]], ensure_ascii=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def recipe(self, name: str) -> Recipe | checkpoint:
         """Return the recipe of this name; ``name@full`` at the size of the source."""
         base, at, size = name.partition("@")

@@ -1,0 +1,1 @@
+"""What runs found, as files: written whole, read with suspicion, compared, and held to in a lock file."""

@@ -1,0 +1,97 @@
+"""What the pytest plugin keeps of a run: one file for all workers, and the seconds that claims share."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from neuronspec.ledger.runs import Record
+    from neuronspec.project import Project
+    from neuronspec.runner import Result
+
+
+class Keeper:
+    """Writes down the claims that come with reports, from this process or from workers of pytest-xdist."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.record: Record | None = None
+        self.shared: dict[str, dict[str, float]] = {}
+        """By recipe and phase, the seconds that its claims share."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        claims: Sequence[dict[str, Any]] = getattr(report, "neuronspec_claims", ())
+        if not claims:
+            return
+        self._recorded(Path(report.neuronspec_root)).add(claims)
+        for claim in claims:
+            spent = self.shared.setdefault(claim["network"], {})
+            for phase, seconds in claim["shared"].items():
+                spent[phase] = spent.get(phase, 0.0) + seconds
+
+    def _recorded(self, root: Path) -> Record:
+        if self.record is None:
+            from neuronspec.ledger.circumstances import environment
+            from neuronspec.ledger.runs import Record, new_file
+            from neuronspec.project import Project
+
+            file: Path | None = self.config.getoption("neuronspec_json")
+            kept = new_file(runs_folder(self.config, Project.at(root)))
+            jobs = self.config.getoption("neuronspec_jobs")
+            self.record = Record([kept, file] if file else [kept], environment(root, jobs=jobs))
+        return self.record
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        complete = whole and not session.shouldfail and not session.shouldstop
+        if self.record is not None:
+            self.record.write(complete)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None]:
+        """Let ``--durations`` show shared work as such: no claim is charged with it."""
+        told = [self._told(recipe, spent) for recipe, spent in self.shared.items()]
+        passed_quietly = terminalreporter.stats.setdefault("", [])
+        passed_quietly += told
+        yield
+        del passed_quietly[len(passed_quietly) - len(told) :]
+
+    def _told(self, recipe: str, spent: Mapping[str, float]) -> SimpleNamespace:
+        phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in spent.items())
+        return SimpleNamespace(when="shared", duration=sum(spent.values()), nodeid=f"{recipe}: {phases}")
+
+
+def own_seconds(result: Result) -> float:
+    """Return the seconds of work that a claim did not share with others."""
+    return result.seconds["total"] - sum(result.shared.values())
+
+
+def properties(result: Result) -> list[tuple[str, object]]:
+    """Return what JUnit is to know of a claim: verdict, value, interval, controls and seconds."""
+    settled = result.settled
+    told: dict[str, object] = {"verdict": result.verdict, "value": settled.value}
+    told |= {"interval": "{} to {}".format(*settled.interval), "bound": result.question.claim.bound}
+    told |= {f"control {name}": value for name, value in result.controls.items()}
+    told |= {"seconds": round(own_seconds(result), 4), "shared seconds": round(sum(result.shared.values()), 4)}
+    return [(f"neuronspec {name}", value) for name, value in told.items()]
+
+
+def runs_folder(config: pytest.Config, project: Project) -> Path:
+    """Return where runs are kept."""
+    from neuronspec.ledger.runs import folder_of
+
+    named: Path | None = config.getoption("neuronspec_runs")
+    store: Path | None = config.getoption("neuronspec_store")
+    return named or folder_of(store.resolve() if store else project.store)
+
+
+def check_writable(config: pytest.Config, project: Project) -> None:
+    """Raise ProjectError, before any work is done, where the run could not be kept."""
+    from neuronspec.ledger.runs import new_file
+
+    new_file(runs_folder(config, project))
