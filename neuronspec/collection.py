@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,18 +72,23 @@ def named(
 ) -> list[Question]:
     """Return the claims that files, folders and ids (``file.py::spec::sentence``) name; all the project's for none."""
     found = collect(project, [Path(name.partition("::")[0]) for name in names], seeds, full)
-    kept = [question for question in found if not names or any(_names(project, name, question) for name in names)]
+    kept = [question for question in found if is_named(project, names, question.id)]
     if not kept:
         raise ProjectError(f"{', '.join(names)}: no such claim; `neuronspec list` shows them all")
     return kept
 
 
-def _names(project: Project, name: str, question: Question) -> bool:
+def is_named(project: Project, names: Sequence[str], id: str) -> bool:
+    """Whether files, folders and ids name a claim, which need not exist any more; no names mean all."""
+    return not names or any(_names(project, name, id) for name in names)
+
+
+def _names(project: Project, name: str, id: str) -> bool:
     file, mark, rest = name.partition("::")
     shown = project.shown(Path(file).resolve())
     if not mark:
-        return shown in ("", ".") or question.id.startswith((f"{shown}::", f"{shown}/"))
-    return f"{question.id}::".startswith(f"{shown}::{rest}::")
+        return shown in ("", ".") or id.startswith((f"{shown}::", f"{shown}/"))
+    return f"{id}::".startswith(f"{shown}::{rest}::")
 
 
 def one(project: Project, name: str) -> Question:
@@ -108,6 +113,19 @@ def one(project: Project, name: str) -> Question:
         more = f"\n  and {len(matched) - FEW} more" if len(matched) > FEW else ""
         raise ProjectError(f"{name}: {len(matched)} claims have this in their sentence; say more of it:\n{told}{more}")
     return matched[0]
+
+
+def under(project: Project, questions: Iterable[Question], recipe: str) -> list[Question]:
+    """Return what some questions ask, asked of the networks of another recipe.
+
+    Raises:
+        NeuronspecError: naming the spec; it cannot be said of those.
+    """
+    asked = []
+    for question in questions:
+        spec = _fitted(project, question.spec_id, replace(question.spec, recipe=recipe))
+        asked.append(replace(question, spec=spec))
+    return asked
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
@@ -154,6 +172,18 @@ def _as_asked(spec: Spec, seeds: Iterable[int] | None, full: bool) -> Spec:
 
 def _questions(project: Project, file: Path, name: str, spec: Spec) -> Iterator[Question]:
     spec_id = f"{project.shown(file)}::{name}"
+    spec = _fitted(project, spec_id, spec)
+    ids: set[str] = set()
+    for sentence, claim in spec.claims:
+        said = sentence if claim.expected == "supported" else f"{claim.expected}: {sentence}"
+        if said in ids:
+            raise SpecError(f"{spec_id}: two claims of one id, {said!r}")
+        ids.add(said)
+        yield Question(f"{spec_id}::{said}", spec_id, said, claim, spec)
+
+
+def _fitted(project: Project, spec_id: str, spec: Spec) -> Spec:
+    """A spec with the seeds that its recipe has, once it is known to fit task and recipe."""
     try:
         task_name, _, recipe_name = spec.recipe.partition("/")
         task = project.task(task_name)
@@ -163,13 +193,7 @@ def _questions(project: Project, file: Path, name: str, spec: Spec) -> Iterator[
         check(spec, task, recipe)
     except NeuronspecError as error:
         raise type(error)(f"{spec_id}: {error}") from error
-    ids: set[str] = set()
-    for sentence, claim in spec.claims:
-        said = sentence if claim.expected == "supported" else f"{claim.expected}: {sentence}"
-        if said in ids:
-            raise SpecError(f"{spec_id}: two claims of one id, {said!r}")
-        ids.add(said)
-        yield Question(f"{spec_id}::{said}", spec_id, said, claim, spec)
+    return spec
 
 
 def _refuse_lost_names(project: Project, file: Path) -> None:
@@ -202,13 +226,20 @@ def _calls_spec(node: ast.expr | None) -> bool:
 
 def matching(questions: Sequence[Question], expression: str) -> list[Question]:
     """Return the questions whose id matches a ``-k`` expression as pytest has it: words, and, or, not, brackets."""
+    matches = matcher(expression)
+    return [question for question in questions if matches(question.id)]
+
+
+def matcher(expression: str) -> Callable[[str], bool]:
+    """Return whether an id matches a ``-k`` expression, as a function of the id."""
     try:
         tree = ast.parse(expression.strip(), mode="eval").body
-        return [q for q in questions if _matches(tree, q.id.lower())]
+        _matches(tree, "")
     except (SyntaxError, ValueError, RecursionError):
         raise ProjectError(
             f"-k {expression!r}: expected words, and, or, not, brackets; quote a phrase: -k \"'forget gate'\""
         ) from None
+    return lambda id: _matches(tree, id.lower())
 
 
 def _matches(node: ast.expr, text: str) -> bool:
@@ -222,3 +253,14 @@ def _matches(node: ast.expr, text: str) -> bool:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
         return str(node.value).lower() in text
     raise ValueError(node)
+
+
+def line_of(file: Path, sentence: str) -> int | None:
+    """Return the line of a spec file that a sentence stands in; None where it is put together, or is not there."""
+    try:
+        tree = ast.parse(file.read_text("utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    plain = {sentence, sentence.removeprefix("refuted: "), sentence.removeprefix("unspecific: ")}
+    return next((node.lineno for node in strings if node.value in plain), None)

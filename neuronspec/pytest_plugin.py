@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from neuronspec.errors import NeuronspecError
+from neuronspec.ledger import NAME
+from neuronspec.pytest_lock import GoneItem, Unexpected, check_options, held_of, of_lost_files
 from neuronspec.pytest_run import Keeper, check_writable, own_seconds, properties
 
 if TYPE_CHECKING:
     from neuronspec.collection import Question
+    from neuronspec.ledger.changes import Change, Held
     from neuronspec.project import Project
     from neuronspec.runner import Result
     from neuronspec.watcher import Watcher
@@ -36,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--neuronspec-full", action="store_true", help="take every recipe at the size of its source")
     group.addoption("--neuronspec-jobs", metavar="N", type=int, help="processes to use [all cores; 1 with pytest -n]")
     group.addoption("--neuronspec-store", metavar="DIR", type=Path, help="where networks are kept [.neuronspec]")
+    group.addoption("--neuronspec-lock", action="store_true", help=f"fail where a claim is not as {NAME} has it")
     group.addoption("--neuronspec-runs", metavar="DIR", type=Path, help="where the run is kept [STORE/runs]")
 
 
@@ -51,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
             check_target(file)
         except NeuronspecError as error:
             raise pytest.UsageError(f"--neuronspec-json: {error}") from None
+    check_options(config)
     if not _is_worker(config):
         config.pluginmanager.register(Keeper(config), "neuronspec-keeper")
 
@@ -100,45 +105,58 @@ class SpecFile(pytest.File):
             found = read(
                 project, self.path, read_seeds(seeds) if seeds else None, self.config.getoption("neuronspec_full")
             )
+            held = held_of(self.config, project, self.path)
+            gone = held.gone() if held else []
         except NeuronspecError as error:
             raise self.CollectError(str(error)) from None
-        names = dict.fromkeys(question.spec_id for question in found)
-        for name in names:
-            mine = [question for question in found if question.spec_id == name]
-            yield SpecNode.from_parent(self, name=name.rpartition("::")[2], questions=mine, project=project)
+        named = [question.spec_id for question in found] + [change.spec_id for change in gone]
+        for spec in dict.fromkeys(named):
+            mine = [question for question in found if question.spec_id == spec]
+            lost = [change for change in gone if change.spec_id == spec]
+            name = spec.rpartition("::")[2]
+            yield SpecNode.from_parent(self, name=name, questions=mine, project=project, held=held, gone=lost)
 
 
 class SpecNode(pytest.Collector):
     """One spec."""
 
-    def __init__(self, *, questions: list[Question], project: Project, **node: Any) -> None:
+    def __init__(
+        self, *, questions: list[Question], project: Project, held: Held | None, gone: list[Change], **node: Any
+    ) -> None:
         super().__init__(**node)
-        self.questions, self.project = questions, project
+        self.questions, self.project, self.held, self.gone = questions, project, held, gone
 
-    def collect(self) -> Iterable[ClaimItem]:
+    def collect(self) -> Iterable[pytest.Item]:
         for question in self.questions:
-            yield ClaimItem.from_parent(self, name=question.sentence, question=question, project=self.project)
-
-
-class Unexpected(Exception):
-    """A claim did not come out as its spec says."""
+            yield ClaimItem.from_parent(
+                self, name=question.sentence, question=question, project=self.project, held=self.held
+            )
+        for change in self.gone:
+            yield GoneItem.from_parent(self, name=change.id.rpartition("::")[2], change=change)
 
 
 class ClaimItem(pytest.Item):
     """One claim."""
 
-    def __init__(self, *, question: Question, project: Project, **node: Any) -> None:
+    def __init__(self, *, question: Question, project: Project, held: Held | None, **node: Any) -> None:
         super().__init__(**node)
-        self.question, self.project = question, project
+        self.question, self.project, self.held = question, project, held
+        self.claim_id = question.id
         self.result: Result | None = None
+        self.changes: list[Change] = []
 
     def runtest(self) -> None:
+        from neuronspec.ledger.record import claim_json
         from neuronspec.terminal import explain, headline
 
         self.result = _answers(self.session).of(self)
         self.user_properties += properties(self.result)
+        self.changes = self.held.changes([claim_json(self.result)]) if self.held else []
+        wrong = [f"lock: {change.says}" for change in self.changes if change.fails]
         if self.result.failed:
-            raise Unexpected(f"{headline(self.result)}\n{explain(self.result)}")
+            wrong.append(headline(self.result))
+        if wrong:
+            raise Unexpected("\n".join([*wrong, explain(self.result)]))
         if not self.result.as_expected:
             pytest.skip(self.result.settled.reason)
 
@@ -150,6 +168,13 @@ class ClaimItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         spec = self.question.spec_id.rpartition("::")[2]
         return self.path, None, f"{spec}: {self.question.sentence}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add what was locked of files that are not there any more, before -k chooses."""
+    for project in {item.project.root: item.project for item in items if isinstance(item, ClaimItem)}.values():
+        items += of_lost_files(session, project)
 
 
 class Answers:
@@ -229,8 +254,14 @@ def _jobs(config: pytest.Config) -> int | None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report: Any = yield
+    if isinstance(item, ClaimItem | GoneItem) and report.when == "call":
+        report.neuronspec_changes = [(change.id, change.says, change.fails) for change in item.changes]
+        if call.excinfo is not None and report.failed:
+            report.neuronspec_wrong = item.claim_id, str(call.excinfo.value).partition("\n")[0]
     if isinstance(item, ClaimItem) and item.result is not None and report.when == "call":
         report.neuronspec_verdict = item.result.verdict
         report.duration = own_seconds(item.result)

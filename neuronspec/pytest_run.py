@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from neuronspec.ledger import NAME
+
 if TYPE_CHECKING:
+    from neuronspec.ledger.changes import Change
     from neuronspec.ledger.runs import Record
     from neuronspec.project import Project
     from neuronspec.runner import Result
@@ -23,8 +26,13 @@ class Keeper:
         self.record: Record | None = None
         self.shared: dict[str, dict[str, float]] = {}
         """By recipe and phase, the seconds that its claims share."""
+        self.changes: list[Change] = []
+        """What is not as it was locked."""
+        self.wrong: list[tuple[str, str]] = []
+        """Claims that failed, by id, and why in a line."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._take_changes(report)
         claims: Sequence[dict[str, Any]] = getattr(report, "neuronspec_claims", ())
         if not claims:
             return
@@ -33,6 +41,15 @@ class Keeper:
             spent = self.shared.setdefault(claim["network"], {})
             for phase, seconds in claim["shared"].items():
                 spent[phase] = spent.get(phase, 0.0) + seconds
+
+    def _take_changes(self, report: pytest.TestReport) -> None:
+        told = getattr(report, "neuronspec_changes", ())
+        if told:
+            from neuronspec.ledger.changes import Change
+
+            self.changes += [change for change in (Change(*one) for one in told) if change not in self.changes]
+        if hasattr(report, "neuronspec_wrong"):
+            self.wrong.append(tuple(report.neuronspec_wrong))
 
     def _recorded(self, root: Path) -> Record:
         if self.record is None:
@@ -54,12 +71,28 @@ class Keeper:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None]:
-        """Let ``--durations`` show shared work as such: no claim is charged with it."""
+        """Let ``--durations`` show shared work as such: no claim is charged with it; and say what changed."""
         told = [self._told(recipe, spent) for recipe, spent in self.shared.items()]
         passed_quietly = terminalreporter.stats.setdefault("", [])
         passed_quietly += told
         yield
         del passed_quietly[len(passed_quietly) - len(told) :]
+        self._say_changes(terminalreporter)
+
+    def _say_changes(self, terminalreporter: Any) -> None:
+        if self.config.getoption("neuronspec_lock") and self.changes:
+            from neuronspec.terminal import changes
+
+            terminalreporter.section(f"held to {NAME}")
+            terminalreporter.write_line(changes(self.changes))
+        if self.wrong:
+            self._annotate(terminalreporter)
+
+    def _annotate(self, terminalreporter: Any) -> None:
+        from neuronspec import github
+
+        if github.wanted():
+            terminalreporter.write_line("\n".join(github.lines(self.config.rootpath, self.wrong)))
 
     def _told(self, recipe: str, spent: Mapping[str, float]) -> SimpleNamespace:
         phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in spent.items())

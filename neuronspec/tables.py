@@ -9,11 +9,10 @@ from itertools import groupby
 from typing import Any
 
 from neuronspec.errors import ProjectError
+from neuronspec.ledger.record import OVER_SEEDS
 
 Claim = Mapping[str, Any]
 """A claim as a run has it, see ``ledger.claim_json``."""
-
-OVER_SEEDS = ("share_of_seeds", "median_over_seeds")
 
 
 def per_spec(claims: Sequence[Claim], other: Sequence[Claim] = ()) -> str:

@@ -18,6 +18,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from neuronspec.engine.statistics import Outcome
+from neuronspec.ledger.changes import Change
+from neuronspec.ledger.compare import Comparison
 from neuronspec.ledger.record import PHASES, control_notes
 from neuronspec.runner import Result
 from neuronspec.watcher import Watcher
@@ -89,15 +91,59 @@ def _row(result: Result) -> list[str]:
 
 def summary(results: Sequence[Result], seconds: float) -> str:
     """Return the last lines: how many claims came out as stated, and where the time went."""
-    as_stated = sum(result.as_expected for result in results)
-    failed = "".join(f"\n  ✗ {headline(result)}  {result.question.id}" for result in results if result.failed)
-    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(result.verdict for result in results).most_common())
+    told, *failed = verdicts(results).split("\n")
     spent = {phase: sum(result.seconds.get(phase, 0.0) for result in results) for phase in PHASES[:-1]}
     phases = ", ".join(f"{phase} {s:.1f} s" for phase, s in spent.items())
-    return (
-        f"{as_stated} of {len(results)} claims came out as their specs say ({verdicts}) in {seconds:.1f} s\n"
-        f"work: {phases} (added up over processes){failed}"
-    )
+    return "\n".join([f"{told} in {seconds:.1f} s", f"work: {phases} (added up over processes)", *failed])
+
+
+def verdicts(results: Sequence[Result]) -> str:
+    """Return how many claims came out as stated, and those that did not, a line each."""
+    as_stated = sum(result.as_expected for result in results)
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(result.verdict for result in results).most_common())
+    failed = [f"  ✗ {headline(result)}  {result.question.id}" for result in results if result.failed]
+    return "\n".join([f"{as_stated} of {len(results)} claims came out as their specs say ({counts})", *failed])
+
+
+def changes(changed: Sequence[Change]) -> str:
+    """Return what is not as it was locked, and what to do about it."""
+    ids = {change.id for change in changed if change.fails}
+    told = [f"  {'✗' if change.fails else '–'} {change}" for change in changed]
+    if not ids:
+        return "\n".join(["lock: all claims are as they were locked", *told])
+    advice = "`neuronspec lock` shows what is locked otherwise, `neuronspec lock --update` accepts it"
+    many = f"{len(ids)} claims are not as they were" if len(ids) > 1 else "1 claim is not as it was"
+    return "\n".join([f"lock: {many} locked", *told, advice])
+
+
+def comparison(found: Comparison, names: tuple[str, str], everything: bool) -> Table:
+    """Return the claims of two runs that are apart, or all of them."""
+    title = f"{escape(names[0])} -> {escape(names[1])}"
+    drawn = Table(title=title, title_justify="left", title_style="", header_style="dim", box=None, pad_edge=False)
+    for column in ("claim", "verdict", "before", "after", "difference", "95 %", "paired by", "seconds"):
+        drawn.add_column(column, no_wrap=column not in ("claim", "verdict"))
+    for one in found.differences:
+        changed = one.verdicts[0] != one.verdicts[1]
+        if not (everything or changed or one.apart or one.slower):
+            continue
+        verdict = f"{one.verdicts[0]} -> {one.verdicts[1]}" if changed else one.verdicts[0]
+        seconds = "{:.2f} -> {:.2f}".format(*one.seconds) if one.slower or everything else ""
+        gap = f"{one.gap:+.3g}" if math.isfinite(one.gap) else "–"
+        cells = [one.id.rpartition("::")[2], verdict, number(one.values[0]), number(one.values[1]), gap]
+        drawn.add_row(*map(escape, [*cells, span(*one.interval), one.paired, seconds]))
+    return drawn
+
+
+def compared(found: Comparison) -> str:
+    """Return the last lines of a comparison: how many claims are apart, and where time is spent now."""
+    pairs, runs = found.differences, zip(found.only, ("first", "second"), strict=True)
+    higher, lower = (sum(one.apart and (one.gap > 0) == up for one in pairs) for up in (True, False))
+    changed = sum(one.verdicts[0] != one.verdicts[1] for one in pairs)
+    counts = [f"{len(pairs)} claims in both: {higher} higher, {lower} lower, the others not apart"]
+    counts += [f"{changed} verdicts changed", *(f"{len(ids)} only in the {which}" for ids, which in runs if ids)]
+    phases = [f"{phase} {before:.1f} -> {after:.1f} s" for phase, (before, after) in found.phases.items()]
+    slower = sum(one.slower for one in pairs)
+    return f"{'; '.join(counts)}\nwork: {', '.join(phases)}; {slower} claims much slower"
 
 
 def mutants(results: Sequence[Result]) -> str:

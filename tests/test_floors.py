@@ -24,12 +24,13 @@ FLOORS = """
     engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.drawn engine.scanned
     engine.scan
     notebook project collection runner
-    ledger ledger.shape ledger.record ledger.circumstances ledger.runs
+    ledger ledger.shape ledger.record ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
+    ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
     show figures terminal tables
-    cli.group cli.options cli.verify cli.networks cli.pictures cli.runs cli.calibrate cli.start cli
-    __main__ pytest_run pytest_plugin
+    cli.group cli.options cli.verify cli.networks cli.pictures cli.runs cli.lock cli.compare cli.calibrate cli.start cli
+    __main__ pytest_run pytest_lock pytest_plugin
 """.split()
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from neuronspec import github
 from neuronspec.cli.group import INTERRUPTED, main, reported
 from neuronspec.cli.options import common_options, corpus_option, project_of, record_of, runs_option, seeds_option
 from neuronspec.collection import Question, matching, named, read_seeds
 from neuronspec.errors import ProjectError
 from neuronspec.files import check_target
+from neuronspec.ledger import NAME
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
+    from neuronspec.ledger.changes import Held
     from neuronspec.ledger.runs import Record
     from neuronspec.runner import Result
 
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 )
 @runs_option
 @click.option("-v", "--verbose", is_flag=True, help="Explain every verdict: claim, controls, each network.")
+@click.option("--lock", "held", is_flag=True, help=f"Fail where a claim is not as {NAME} has it.")
 @click.option("--mutate", is_flag=True, help="Also judge each claim with something wrong on purpose.")
 @reported
 def verify(
@@ -46,12 +51,16 @@ def verify(
     json_file: Path | None,
     runs: Path | None,
     verbose: bool,
+    held: bool,
     mutate: bool,
 ) -> None:
     """Verify the claims of spec files, folders or ids (all of the project's, without PATHS).
 
     Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
     spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
+
+    --lock holds the run to what `neuronspec lock --update` wrote. It fails too, with exit code 1, where a verdict
+    worsened, a value drifted beyond its margin and its interval, a claim vanished or is not in the lock yet.
 
     --mutate judges each claim that holds once more with other units, with shuffled labels, with the step in
     place of the signal, and on the untrained network. A claim that is supported all the same could not fail:
@@ -65,8 +74,20 @@ def verify(
         questions = matching(questions, keyword)
         if not questions:
             raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+    if held and (seeds or full or corpora):
+        option = "--seeds" if seeds else "--full" if full else "--corpus"
+        raise ProjectError(f"--lock holds for the networks that the specs name: leave out {option}, or --lock")
+    lock = lock_for(project, paths, keyword) if held else None
     record = record_of(project, runs, jobs, json_file)
-    sys.exit(_verify(project, questions, jobs, record, json_file, verbose, mutate))
+    sys.exit(_verify(project, questions, jobs, record, lock, json_file, verbose, mutate))
+
+
+def lock_for(project: Project, paths: Sequence[str], keyword: str | None) -> Held:
+    """Return what a run is held to."""
+    from neuronspec.ledger.changes import held_to
+    from neuronspec.ledger.lock import read
+
+    return held_to(read(project.root / NAME), project, paths, keyword)
 
 
 def _verify(
@@ -74,6 +95,7 @@ def _verify(
     questions: list[Question],
     jobs: int | None,
     record: Record,
+    lock: Held | None,
     json_file: Path | None,
     verbose: bool,
     mutate: bool,
@@ -91,10 +113,18 @@ def _verify(
             for about_one_recipe in recorded(record, judged, watcher):
                 results += about_one_recipe
                 terminal.print_specs(out, about_one_recipe, verbose)
-        code, complete = int(any(result.failed or result.survivors for result in results)), True
+        failed, complete = [result for result in results if result.failed or result.survivors], True
+        changed = lock.changes(record.claims) + lock.gone() if lock else []
+        code = int(bool(failed) or any(change.fails for change in changed))
         if mutate:
             out.print(terminal.mutants(results), soft_wrap=True, markup=False)
         out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
+        if lock:
+            out.print(terminal.changes(changed), soft_wrap=True, markup=False)
+        if github.wanted():
+            wrong = [(result.question.id, terminal.headline(result)) for result in failed]
+            wrong += [(change.id, change.says) for change in changed if change.fails]
+            click.echo("\n".join(github.lines(project.root, wrong)), err=to_stdout)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
     if to_stdout:

@@ -13,6 +13,9 @@ from neuronspec.language.expression import key, to_json
 from neuronspec.runner import Result
 
 PHASES = ("train", "trace", "pick", "intervene", "judge", "total")
+OVER_SEEDS = ("share_of_seeds", "median_over_seeds")
+"""Words whose value and interval are over networks themselves."""
+
 SHORT = 4
 """Significant digits of an influence: they tell how far two measures go together, and that is told by fewer."""
 

@@ -56,12 +56,14 @@ class Record:
     files: Sequence[Path]
     environment: dict[str, Any]
     began: float = field(default_factory=time.time)
-    _lines: dict[str, str] = field(default_factory=dict)
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
 
     def add(self, claims: Iterable[dict[str, Any]]) -> None:
         """Take claims that were judged, and write the run as one that is not complete."""
         for claim in claims:
-            self._lines[claim["id"]] = json.dumps(claim, allow_nan=False)
+            self.claims.append(claim)
+            self._lines.append(json.dumps(claim, allow_nan=False))
         self.write(complete=False)
 
     def write(self, complete: bool) -> None:
@@ -87,7 +89,7 @@ class Record:
             "environment": self.environment,
         }
         fields = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
-        return "{" + ",\n".join([*fields, '"claims": [\n' + ",\n".join(self._lines.values()) + "\n]"]) + "}\n"
+        return "{" + ",\n".join([*fields, '"claims": [\n' + ",\n".join(self._lines) + "\n]"]) + "}\n"
 
 
 def recorded(record: Record, judged: Iterable[list[Result]], watcher: Watcher) -> Iterator[list[Result]]:
@@ -202,10 +204,10 @@ CLAIM = record({
     "verdict": shape.one_of(*VERDICTS), "expected": shape.one_of(*VERDICTS), "value": optional(shape.number),
     "interval": shape.pair, "bound": _bound,
     "controls": mapping(record({"value": optional(shape.number), "note": shape.text})),
-    "replicates": listing(REPLICATE), "seconds": mapping(shape.seconds), "shared": mapping(shape.seconds),
+    "replicates": listing(REPLICATE), "seconds": mapping(shape.positive), "shared": mapping(shape.positive),
 })  # fmt: skip
 RUN = record({
-    "complete": shape.flag, "began": shape.text, "seconds": shape.seconds,
+    "complete": shape.flag, "began": shape.text, "seconds": shape.positive,
     "environment": record({"versions": mapping(shape.text)}), "claims": listing(CLAIM),
 })  # fmt: skip
 

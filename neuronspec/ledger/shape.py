@@ -116,7 +116,7 @@ def _is_number(value: Any) -> bool:
 text = where(lambda value: isinstance(value, str), "a text")
 name = where(lambda value: isinstance(value, str) and value != "", "a text that is not empty")
 number = where(_is_number, "a number")
-seconds = where(lambda value: _is_number(value) and value >= 0, "seconds")
+positive = where(lambda value: _is_number(value) and value >= 0, "a number of at least 0")
 whole = where(lambda value: type(value) is int and 0 <= value < 2**63, "a whole number of at least 0")
 flag = where(lambda value: isinstance(value, bool), "true or false")
 anything: Shape = lambda value, at: None  # noqa: E731  # it is one

@@ -59,7 +59,8 @@ class Shelf:
     @property
     def made_of(self) -> dict[str, Any]:
         """What tells its networks from others, as JSON data: not the weights, which are others on another machine."""
-        return {"key": self.folder.name.rpartition("-")[2], "corpus": self.corpus_hash, "recipe": self.recipe.facts()}
+        facts = json.loads(json.dumps(self.recipe.facts()))
+        return {"key": self.folder.name.rpartition("-")[2], "corpus": self.corpus_hash, "recipe": facts}
 
     def weights_file(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}.safetensors"

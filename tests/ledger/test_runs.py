@@ -114,7 +114,7 @@ SPOILT = {
     "verdict": ("maybe", "verdict='maybe': expected one of supported, refuted, unspecific"),
     "expression": ({}, "expression.measure=None: expected an object"),
     "network": (None, "network=None: expected a text that is not empty"),
-    "seconds": ({"total": -1}, "seconds['total']=-1: expected seconds"),
+    "seconds": ({"total": -1}, "seconds['total']=-1: expected a number of at least 0"),
     "made_of": ([], "made_of=[]: expected an object"),
 }
 
@@ -183,7 +183,5 @@ def test_two_runs_that_begin_at_once_have_two_names(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_said_beforehand(tmp_path):
     (tmp_path / "runs").write_text("a file where a folder should be")
-    with pytest.raises(
-        ProjectError, match=r"runs cannot be kept in .* is not a folder; name another"
-    ):
+    with pytest.raises(ProjectError, match=r"runs cannot be kept in .* is not a folder; name another"):
         runs.new_file(tmp_path / "runs")

@@ -1,0 +1,112 @@
+"""``lock``: what claims came to, for a run to be held to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neuronspec.cli.group import main, reported
+from neuronspec.cli.options import common_options, project_of, record_of, runs_option
+from neuronspec.cli.runs import read_run
+from neuronspec.collection import Question, matching, named
+from neuronspec.errors import ProjectError
+from neuronspec.ledger import NAME
+from neuronspec.project import Project
+
+if TYPE_CHECKING:
+    from neuronspec.ledger.changes import Change, Held
+    from neuronspec.ledger.lock import Lock
+
+
+@main.command()
+@click.argument("paths", nargs=-1)
+@click.option("-k", "keyword", metavar="EXPR", help="Only claims whose id matches: words, and, or, not.")
+@click.option("--update", is_flag=True, help=f"Write {NAME}; else only show what is not as it was locked.")
+@click.option("--run", "run", metavar="RUN", help="Take the evidence of a run that is kept, e.g. last.")
+@common_options
+@runs_option
+@reported
+def lock(
+    paths: tuple[str, ...],
+    keyword: str | None,
+    update: bool,
+    run: str | None,
+    jobs: int | None,
+    store: Path | None,
+    runs: Path | None,
+) -> None:
+    """Show what is not as it was locked, of all claims or of those in PATHS; with --update, lock it as it is.
+
+    The claims are verified first, or judged by the evidence of a run. What they came to stands in claims.lock.json, a
+    file to commit; `neuronspec verify --lock` and `pytest --neuronspec-lock` fail where claims are not like that any
+    more. A margin in it may be set by hand and is kept. The exit code is 1 where something is not as it was locked and
+    is not updated.
+
+    \b
+      neuronspec lock --update             verify everything, and lock it
+      neuronspec lock --run last           what the last run would change
+      neuronspec lock --update -k quotes   lock some claims anew
+    """  # noqa: D301  # click's mark for lines that are not to be joined
+    from neuronspec import terminal
+    from neuronspec.ledger.changes import held_to
+
+    project = project_of(paths, store)
+    questions = named(project, paths)
+    questions = matching(questions, keyword) if keyword else questions
+    if not questions and not keyword:
+        raise ProjectError("there is no claim to lock")
+    before = held_to(_locked(project), project, paths, keyword)
+    claims = _judged(project, questions, run, jobs, runs)
+    changed = before.changes(claims) + before.gone()
+    click.echo(terminal.changes(changed) if before.lock.claims else _first(claims))
+    if update:
+        click.echo(_write(project, before, claims, changed))
+    sys.exit(int(any(change.fails for change in changed) and not update))
+
+
+def _locked(project: Project) -> Lock:
+    from neuronspec.ledger.lock import Lock, read
+
+    return read(project.root / NAME) if (project.root / NAME).exists() else Lock()
+
+
+def _first(claims: Sequence[Mapping[str, Any]]) -> str:
+    return f"there is no {NAME} yet: {len(claims)} claims are new"
+
+
+def _judged(
+    project: Project, questions: Sequence[Question], run: str | None, jobs: int | None, runs: Path | None
+) -> list[dict[str, Any]]:
+    """What claims came to, as a run has it: in a run that is kept, or now."""
+    from neuronspec import runner, terminal
+    from neuronspec.ledger.record import claim_json
+    from neuronspec.ledger.rejudge import rejudge
+    from neuronspec.ledger.runs import recorded
+
+    if run is not None:
+        judged = rejudge(read_run(run), questions)
+        for id, why in judged.unanswered.items():
+            raise ProjectError(f"the run does not answer {id}: {why}; verify it, or name other claims")
+        return [claim_json(result) for result in judged.results]
+    record = record_of(project, runs, jobs)
+    with terminal.Live(terminal.console(stderr=True)) as watcher:
+        for _ in recorded(record, runner.verify(project, questions, jobs, watcher), watcher):
+            pass
+    return record.claims
+
+
+def _write(project: Project, before: Held, claims: Sequence[Mapping[str, Any]], changed: Sequence[Change]) -> str:
+    """Write the lock, and say what was done; what another process locked in the meantime stays."""
+    from neuronspec.ledger.lock import lock_of, merged, refuse_errors, while_written, write
+
+    refuse_errors(claims)
+    with while_written(project.store):
+        lock = merged(_locked(project), lock_of(claims), before.lost())
+        write(project.root / NAME, lock)
+    otherwise = [claim["id"] for claim in claims if claim["verdict"] not in (claim["expected"], "not applicable")]
+    warned = "".join(f"\n  locked though it is not as its spec states: {id}" for id in otherwise)
+    return f"wrote {NAME}: {len(lock.claims)} claims of {len(lock.networks)} networks{warned}"

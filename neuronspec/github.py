@@ -1,0 +1,38 @@
+"""Sentences as a continuous-integration service shows them: beside the line of the spec that they are about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from neuronspec.collection import line_of
+
+
+def wanted() -> bool:
+    """Whether this runs in GitHub Actions, which reads annotations from what is printed."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotation(root: Path, id: str, says: str) -> str:
+    """Return the line that makes GitHub show a sentence beside the claim it is about.
+
+    Source: GitHub, Workflow commands for GitHub Actions, "Setting an error message".
+    """
+    file, _, rest = id.partition("::")
+    line = line_of(root / file, rest.rpartition("::")[2])
+    place = f"file={_property(file)}" + (f",line={line}" if line else "")
+    return f"::error {place},title={_property(rest or file)}::{_data(says)}"
+
+
+def lines(root: Path, wrong: Iterable[tuple[str, str]]) -> list[str]:
+    """Return an annotation for each claim that is wrong, from its id and what is said of it."""
+    return [annotation(root, id, says) for id, says in wrong]
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,216 @@
+"""What changed since claims were locked: a sentence for each change, with what it was, what it is and the intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os.path import commonprefix
+from pathlib import Path
+from typing import Any
+
+from neuronspec.collection import Question, collect, is_named, matcher
+from neuronspec.ledger.lock import Lock, Locked, lock_of, told_seeds
+from neuronspec.project import Project
+
+Identity = tuple[str, str]
+"""What a claim is, whatever its sentence: its key and its seeds."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that is not as it was locked.
+
+    Args:
+        id: of the claim, or the name of a network.
+        says: what it was and what it is, in one sentence.
+        fails: whether a run that is held to the lock fails for it; else it is only told.
+    """
+
+    id: str
+    says: str
+    fails: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.says}"
+
+    @property
+    def spec_id(self) -> str:
+        return self.id.rpartition("::")[0]
+
+
+def stated(questions: Iterable[Question]) -> dict[str, Identity]:
+    """Return what specs state, by id: nothing has to run to know that."""
+    return {q.id: (q.claim.key(q.recipe), told_seeds(q.seeds)) for q in questions}
+
+
+def identity_of(claims: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:
+    """Return what the claims of a run are, by id."""
+    return {claim["id"]: (claim["key"], told_seeds([r["seed"] for r in claim["replicates"]])) for claim in claims}
+
+
+def changes(
+    lock: Lock,
+    claims: Iterable[Mapping[str, Any]],
+    specs: Mapping[str, Identity],
+) -> list[Change]:
+    """Return what is not as it was locked, of claims that were judged.
+
+    Args:
+        claims: those that were judged, as a run has them.
+        specs: what all specs state, see ``stated``; it may be more than was judged.
+    """
+    claims = list(claims)
+    now, was_called, lost = lock_of(claims), reworded(lock, specs), _lost(lock, specs)
+    reasons = {claim["id"]: claim["reason"] for claim in claims}
+    networks = {name: _otherwise(lock.networks.get(name, {}), made_of) for name, made_of in now.networks.items()}
+    found = [Change(name, told, fails=False) for name, told in networks.items() if told]
+    for name, new in now.claims.items():
+        old_name = name if name in lock.claims else was_called.get(name)
+        if old_name is None:
+            found.append(Change(name, f"is not in the lock: {new.verdict}, {_measured(new)}{_perhaps(new, lost)}"))
+            continue
+        if old_name != name:
+            found.append(Change(name, f"was locked as {old_name}", fails=False))
+        cause = networks[new.network]
+        found += _of_claim(name, lock.claims[old_name], new, reasons[name], cause and f"; {new.network} {cause}")
+    return found
+
+
+def reworded(lock: Lock, specs: Mapping[str, Identity]) -> dict[str, str]:
+    """Return under which ids claims were locked whose sentence, spec or file has another name now.
+
+    Where several say the same of the same networks, nobody can tell which of them was called what.
+    """
+    lost, new = _lost(lock, specs), _by_identity((n, w) for n, w in specs.items() if n not in lock.claims)
+    return {new[what][0]: lost[what][0] for what in lost if len(lost[what]) == len(new.get(what, ())) == 1}
+
+
+def _lost(lock: Lock, specs: Mapping[str, Identity]) -> dict[Identity, list[str]]:
+    """The ids that are locked and that no spec states any more, by what they claim."""
+    return _by_identity((n, (c.key, c.seeds)) for n, c in lock.claims.items() if n not in specs)
+
+
+def _by_identity(claims: Iterable[tuple[str, Identity]]) -> dict[Identity, list[str]]:
+    found: dict[Identity, list[str]] = {}
+    for name, what in claims:
+        found.setdefault(what, []).append(name)
+    return found
+
+
+def _perhaps(claim: Locked, lost: Mapping[Identity, Sequence[str]]) -> str:
+    """Under which ids a claim may have been locked, where that cannot be told."""
+    names = lost.get((claim.key, claim.seeds), ())
+    return f"; {' and '.join(names)} claimed the same, and which of them this was cannot be told" if names else ""
+
+
+def gone(lock: Lock, specs: Mapping[str, Identity], within: Callable[[str], bool]) -> list[Change]:
+    """Return the claims that are locked and that no spec states any more.
+
+    Args:
+        within: whether an id belongs to the part of the project that the run is about.
+    """
+    found_again = set(reworded(lock, specs).values())
+    lost = {n: c for n, c in lock.claims.items() if within(n) and n not in specs and n not in found_again}
+    return [Change(n, f"vanished: was {c.verdict}, {_measured(c)}, and no spec states it") for n, c in lost.items()]
+
+
+TOLD = {
+    "corpus": "trained on other strings",
+    "sequences": "judged on other sequences",
+    "sha256": "other weights in the file",
+}
+
+
+def _otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """How networks are made otherwise than they were: ``units 10 -> 3`` and the like; empty where they are not."""
+    if not old or not new:
+        return ""
+    before, after = _recipe(old), _recipe(new)
+    told = [f"{n} {before.get(n)} -> {after.get(n)}" for n in {**before, **after} if before.get(n) != after.get(n)]
+    told += [words for name, words in TOLD.items() if _differ(old.get(name), new.get(name))]
+    if not told and old.get("key") != new.get("key"):
+        told = ["trained by another version"]
+    return f"is made otherwise than was locked: {', '.join(told)}" if told else ""
+
+
+def _differ(old: object, new: object) -> bool:
+    """Whether two values differ; of values by seed, those of the seeds that both have."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return any(old[seed] != new[seed] for seed in old.keys() & new.keys())
+    return old != new
+
+
+def _recipe(made_of: Mapping[str, Any]) -> Mapping[str, Any]:
+    recipe = made_of.get("recipe")
+    return recipe if isinstance(recipe, dict) else {}
+
+
+def _of_claim(name: str, old: Locked, new: Locked, reason: str, why: str) -> Iterator[Change]:
+    because = f" ({reason})" if reason else ""
+    measured = f"{_measured(old)} -> {_measured(new)}"
+    if old.key != new.key:
+        yield Change(name, f"states something else than was locked: {_stated(old, new)}, {new.verdict}")
+    elif old.seeds != new.seeds:
+        yield Change(name, f"is of other networks than was locked: seeds {old.seeds} -> {new.seeds}, {measured}")
+    elif old.verdict != new.verdict and new.verdict == new.expected:
+        yield Change(name, f"was {old.verdict}, and is {new.verdict} as its spec states: {measured}", fails=False)
+    elif old.verdict != new.verdict:
+        yield Change(name, f"was {old.verdict}, is {new.verdict}{because}: {measured}{why}")
+    elif drifted(old, new):
+        yield Change(
+            name, f"is {new.verdict} as before, but drifted beyond its margin of {old.margin:g}: {measured}{why}"
+        )
+
+
+def drifted(old: Locked, new: Locked) -> bool:
+    """Whether a value left both the margin and the interval that were locked; or is one where there was none."""
+    if old.value is None or new.value is None:
+        return old.value is not new.value
+    low, high = old.interval
+    inside = low is not None and high is not None and low <= new.value <= high
+    return not inside and abs(new.value - old.value) > old.margin
+
+
+def _stated(old: Locked, new: Locked) -> str:
+    """What was stated and what is, from the word before the first that differs."""
+    before, after = (f"{claim.network}: {claim.claim}" for claim in (old, new))
+    alike = commonprefix([before, after])  # noqa: RUF071  # these are no paths
+    start = alike.rfind(" ", 0, max(alike.rfind(" "), 0)) + 1  # with the word before: an operator, or a name
+    return f"{'... ' * (start > 0)}{before[start:]} -> {after[start:]}"
+
+
+def _measured(claim: Locked) -> str:
+    """``0.998 [0.99, 1]``."""
+    if claim.value is None:
+        return "no value"
+    low, high = claim.interval
+    return f"{claim.value:.3g}" + (f" [{low:.3g}, {high:.3g}]" if low is not None and high is not None else "")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a run is held to: a lock, what the specs state, and the part of the project that the run is about."""
+
+    lock: Lock
+    specs: Mapping[str, Identity]
+    within: Callable[[str], bool] = lambda name: True
+
+    def changes(self, claims: Iterable[Mapping[str, Any]]) -> list[Change]:
+        """Return what is not as it was locked, of claims that were judged."""
+        return changes(self.lock, claims, self.specs)
+
+    def gone(self) -> list[Change]:
+        """Return the claims that no spec states any more; those that were only reworded are still there."""
+        return gone(self.lock, self.specs, self.within)
+
+    def lost(self) -> list[str]:
+        """Return the ids that are locked and that no spec states any more, reworded or not."""
+        return [name for name in self.lock.claims if self.within(name) and name not in self.specs]
+
+
+def held_to(lock: Lock, project: Project, names: Sequence[str], keyword: str | None = None) -> Held:
+    """Return what a run of the claims that files, folders, ids and a ``-k`` expression name is held to."""
+    files = [Path(name.partition("::")[0]) for name in names]
+    specs = stated(collect(project)) | stated(collect(project, files))  # a claim may have gone to another file
+    matches = matcher(keyword) if keyword else lambda name: True
+    return Held(lock, specs, lambda name: is_named(project, names, name) and matches(name))

@@ -1,0 +1,191 @@
+"""Two runs side by side: how far values are apart, with intervals, and what became slower."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from neuronspec.engine.replicates import median_interval
+from neuronspec.errors import ProjectError
+from neuronspec.ledger.record import PHASES
+
+Ends: TypeAlias = tuple[float, float]
+Claim: TypeAlias = Mapping[str, Any]
+"""A claim as a run has it."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A claim in two runs.
+
+    Args:
+        id: in the first run.
+        verdicts: in both.
+        values: in both; NaN where there is none.
+        gap: second minus first; of the same networks the median over them.
+        interval: of the gap.
+        paired: what was set against its like: ``networks``, ``sequences``, or nothing.
+        seconds: of a claim's own work, in both.
+    """
+
+    id: str
+    verdicts: tuple[str, str]
+    values: Ends
+    gap: float
+    interval: Ends
+    paired: str
+    seconds: Ends
+
+    @property
+    def apart(self) -> bool:
+        """Whether the values differ beyond doubt."""
+        return self.interval[0] > 0 or self.interval[1] < 0
+
+    @property
+    def slower(self) -> bool:
+        """Whether the second run took much longer over it: half as long again, and long enough to notice."""
+        before, after = self.seconds
+        return after > SLOWER * before and after - before > NOTICED
+
+
+SLOWER, NOTICED = 1.5, 0.5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs: the claims that both have, and the ids that only one has."""
+
+    differences: Sequence[Difference]
+    only: tuple[Sequence[str], Sequence[str]]
+    phases: Mapping[str, Ends]
+    """Seconds of both, by phase."""
+
+
+def compare(first: Sequence[Claim], second: Sequence[Claim]) -> Comparison:
+    """Set the claims of two runs against each other; those of one id that measure the same.
+
+    Raises:
+        ProjectError: they have no claim in common.
+    """
+    after = {(claim["id"], repr(claim["expression"]["measure"])): claim for claim in second}
+    before = {(claim["id"], repr(claim["expression"]["measure"])): claim for claim in first}
+    both = [which for which in before if which in after]
+    if not both:
+        raise ProjectError(f"the runs have no claim in common: {first[0]['id']} ... and {second[0]['id']} ...")
+    differences = [_difference(before[which], after[which]) for which in both]
+    only = [
+        [id for id, measure in one if (id, measure) not in other] for one, other in ((before, after), (after, before))
+    ]
+    phases = {phase: (_spent(first, phase), _spent(second, phase)) for phase in PHASES}
+    return Comparison(differences, (only[0], only[1]), phases)
+
+
+def _spent(claims: Sequence[Claim], phase: str) -> float:
+    return sum(claim["seconds"].get(phase, 0.0) for claim in claims)
+
+
+def _difference(before: Claim, after: Claim) -> Difference:
+    gap, interval, paired = _gap(before, after)
+    values = (_number(before["value"]), _number(after["value"]))
+    seconds = (_own(before), _own(after))
+    return Difference(before["id"], (before["verdict"], after["verdict"]), values, gap, interval, paired, seconds)
+
+
+def _own(claim: Claim) -> float:
+    return float(claim["seconds"].get("total", 0.0) - sum(claim["shared"].values()))
+
+
+def _gap(before: Claim, after: Claim) -> tuple[float, Ends, str]:
+    """How far two values are apart, between which ends, and what was paired."""
+    if before["expression"]["measure"]["word"] == "share_of_seeds":  # what networks have is verdicts
+        return (*between(_whole(before), _whole(after)), "")
+    ours, theirs = _by_seed(before), _by_seed(after)
+    common = sorted(ours.keys() & theirs.keys())
+    if common and _same_networks(before, after):
+        if len(common) == 1:
+            one, other = ours[common[0]], theirs[common[0]]
+            return _of_sequences(one, other, before, after)
+        gaps = np.array([theirs[seed]["value"] - ours[seed]["value"] for seed in common])
+        return float(np.median(gaps)), _around_median(gaps), "networks"
+    if len(ours) == len(theirs) == 1:
+        return _of_sequences(next(iter(ours.values())), next(iter(theirs.values())), before, after)
+    return (*_of_medians(*(np.array([r["value"] for r in one.values()]) for one in (ours, theirs))), "")
+
+
+def _by_seed(claim: Claim) -> dict[int, Mapping[str, Any]]:
+    """The networks that have a value and an interval."""
+    return {r["seed"]: r for r in claim["replicates"] if r["value"] is not None and r["interval"][0] is not None}
+
+
+def _same_networks(before: Claim, after: Claim) -> bool:
+    named = before["network"] == after["network"]
+    return named and all(before["made_of"].get(name) == after["made_of"].get(name) for name in ("key", "sha256"))
+
+
+def _of_sequences(one: Claim, other: Claim, before: Claim, after: Claim) -> tuple[float, Ends, str]:
+    """The gap between two networks, or two runs of one: paired where both were judged on the same sequences."""
+    sequences = [claim["made_of"].get("sequences") for claim in (before, after)]
+    same = sequences[0] is not None and sequences[0] == sequences[1]
+    together = correlation(one["influences"], other["influences"]) if same else 0.0
+    return (*between(_whole(one), _whole(other), together), "sequences" if together else "")
+
+
+def _whole(told: Mapping[str, Any]) -> tuple[float, float, float]:
+    """A value and its ends."""
+    return _number(told["value"]), _number(told["interval"][0]), _number(told["interval"][1])
+
+
+def _around_median(values: np.ndarray) -> Ends:
+    """The interval of a median where there are enough values for one, else their range."""
+    ends = median_interval(values)
+    return ends if math.isfinite(ends[0]) else (float(values.min()), float(values.max()))
+
+
+def _of_medians(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, Ends]:
+    """The gap between medians over different networks; where they are few, whatever it could be between two of them."""
+    if not len(ours) or not len(theirs):
+        return math.nan, (math.nan, math.nan)
+    first, second = ((float(np.median(v)), *median_interval(v)) for v in (ours, theirs))
+    if math.isfinite(first[1]) and math.isfinite(second[1]):
+        return between(first, second)
+    return second[0] - first[0], (float(theirs.min() - ours.max()), float(theirs.max() - ours.min()))
+
+
+def correlation(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return how far two values go together over the sequences that both were measured on, from their influences.
+
+    Sequences are looked at in one order, so the first of the longer list are those of the shorter.
+    """
+    left, right = np.array(one, dtype=float), np.array(other, dtype=float)
+    if not left.any() or not right.any():
+        return 0.0
+    shared = min(len(left), len(right))
+    together = float(left[:shared] @ right[:shared])
+    return float(np.clip(together / math.sqrt(float(left @ left) * float(right @ right)), -1.0, 1.0))
+
+
+def between(
+    first: tuple[float, float, float], second: tuple[float, float, float], together: float = 0.0
+) -> tuple[float, Ends]:
+    """Return second minus first, and its interval: from how far each may lie off, and how far they do so together.
+
+    Args:
+        together: the correlation of the two.
+
+    Source: Zou 2007, "Toward using confidence intervals to compare correlations", for two that are correlated.
+    """
+    (one, one_low, one_high), (other, other_low, other_high) = first, second
+
+    def off(of_other: float, of_one: float) -> float:
+        return math.sqrt(max(0.0, of_other**2 + of_one**2 - 2 * together * of_other * of_one))
+
+    gap = other - one
+    return gap, (gap - off(other - other_low, one_high - one), gap + off(other_high - other, one - one_low))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

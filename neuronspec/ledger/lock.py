@@ -1,0 +1,240 @@
+"""``claims.lock.json``: what claims came to, made for committing; a run is held to it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from neuronspec.engine.replicates import median_interval
+from neuronspec.errors import ProjectError
+from neuronspec.files import write_atomically
+from neuronspec.ledger import NAME, shape
+from neuronspec.ledger.record import OVER_SEEDS
+from neuronspec.ledger.runs import VERDICTS
+from neuronspec.ledger.shape import mapping, optional, record
+
+SCHEMA = 1
+MARGIN = 0.05
+"""How far a value may go: so much, or this share of it where it is above one."""
+
+DIGITS = 6
+"""Significant digits of what is locked: what lies below is float noise, and would be noise in a diff."""
+
+MADE_OF = ("key", "corpus", "sequences", "recipe", "checkpoint", "sha256")
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What one claim came to.
+
+    Args:
+        claim: as its spec writes it.
+        key: of recipe, measure, bound and expectation; the sentence is no part of it.
+        seeds: which networks, ``"0:20"`` or ``"3,5,8"``.
+        interval: of the value: of one network its own; of six and more that of their median; else all their intervals.
+        controls: their values, by name.
+        margin: how far the value may go before it counts as another.
+    """
+
+    claim: str
+    key: str
+    network: str
+    seeds: str
+    expected: str
+    verdict: str
+    value: float | None
+    interval: tuple[float | None, float | None]
+    controls: Mapping[str, float | None]
+    margin: float
+
+
+@dataclass(frozen=True)
+class Lock:
+    """All that is locked: claims by id, and what the networks they are about are made of, by name."""
+
+    claims: Mapping[str, Locked] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def locked(claim: Mapping[str, Any]) -> Locked:
+    """Return what is to be locked of a claim of a run."""
+    value = _brief(claim["value"])
+    return Locked(
+        claim=claim["claim"],
+        key=claim["key"],
+        network=claim["network"],
+        seeds=told_seeds([replicate["seed"] for replicate in claim["replicates"]]),
+        expected=claim["expected"],
+        verdict=claim["verdict"],
+        value=value,
+        interval=_interval(claim),
+        controls={name: _brief(control["value"]) for name, control in claim["controls"].items()},
+        margin=MARGIN if value is None else _brief(MARGIN * max(1.0, abs(value))) or MARGIN,
+    )
+
+
+def _interval(claim: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Where the value may lie, as far as is known; over some networks their range says little of their median."""
+    judged = [r for r in claim["replicates"] if r["value"] is not None and r["interval"][0] is not None]
+    if claim["expression"]["measure"]["word"] in OVER_SEEDS or not judged:
+        low, high = claim["interval"]
+        return _brief(low), _brief(high)
+    low, high = median_interval(np.array([replicate["value"] for replicate in judged]))
+    if math.isnan(low):  # they are too few for that
+        ends = [end for replicate in judged for end in (*replicate["interval"], replicate["value"])]
+        low, high = min(ends), max(ends)
+    return _brief(low), _brief(high)
+
+
+def _brief(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{DIGITS}g}")
+
+
+def told_seeds(seeds: Sequence[int]) -> str:
+    """``0:20`` for 0…19, else one by one."""
+    seeds = sorted(seeds)
+    if len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]}:{seeds[-1] + 1}"
+    return ",".join(map(str, seeds))
+
+
+def lock_of(claims: Iterable[Mapping[str, Any]]) -> Lock:
+    """Return the lock that a run would make."""
+    claims = list(claims)
+    networks = {c["network"]: {n: v for n, v in c["made_of"].items() if n in MADE_OF} for c in claims}
+    return Lock({claim["id"]: locked(claim) for claim in claims}, networks)
+
+
+def refuse_errors(claims: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ProjectError where a claim came to an error, which is no verdict to hold a run to."""
+    for claim in claims:
+        if claim["verdict"] == "error":
+            raise ProjectError(f"{claim['id']} cannot be locked: error: {claim['reason']}")
+
+
+def merged(old: Lock, new: Lock, dropped: Iterable[str]) -> Lock:
+    """Return a lock with new claims in the place of old ones; margins that somebody set are kept."""
+    kept = {name: claim for name, claim in old.claims.items() if name not in set(dropped)}
+    both = {name: _with_margin(claim, kept.get(name)) for name, claim in new.claims.items()}
+    claims = dict(sorted({**kept, **both}.items()))
+    about = {claim.network for claim in claims.values()}
+    networks = dict(sorted({**old.networks, **new.networks}.items()))
+    return Lock(claims, {name: made_of for name, made_of in networks.items() if name in about})
+
+
+def _with_margin(new: Locked, old: Locked | None) -> Locked:
+    """A margin that is not the one that the value brings was set by hand."""
+    if old is None or old.margin == MARGIN * max(1.0, abs(old.value or 0.0)):
+        return new
+    return replace(new, margin=old.margin)
+
+
+# The file.
+
+
+def text_of(lock: Lock) -> str:
+    """Return a lock as JSON that reads well in a diff: one field per line, always in one order."""
+    networks = _object({n: _object(_lines(made_of), 2) for n, made_of in lock.networks.items()}, 1)
+    claims = _object({name: _object(_lines(asdict(claim)), 2) for name, claim in lock.claims.items()}, 1)
+    return _object({"schema": str(SCHEMA), "networks": networks, "claims": claims}, 0) + "\n"
+
+
+def _lines(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value, ensure_ascii=False, allow_nan=False) for name, value in values.items()}
+
+
+def _object(fields: Mapping[str, str], depth: int) -> str:
+    inner = ",\n".join(f"{' ' * (depth + 1)}{json.dumps(name, ensure_ascii=False)}: {v}" for name, v in fields.items())
+    return f"{{\n{inner}\n{' ' * depth}}}" if fields else "{}"
+
+
+def write(path: Path, lock: Lock) -> None:
+    """Write a lock, whole or not at all.
+
+    Raises:
+        ProjectError: it cannot be written.
+    """
+    try:
+        write_atomically(path, text_of(lock).encode())
+    except OSError as error:
+        raise ProjectError(f"cannot write {path}: {error.strerror}") from None
+
+
+def while_written(store: Path) -> FileLock:
+    """Return what two processes that change a lock file wait for; it goes with the process that holds it."""
+    store.mkdir(parents=True, exist_ok=True)
+    return FileLock(store / f"{NAME}.busy")
+
+
+def read(path: Path) -> Lock:
+    """Return what is locked.
+
+    Raises:
+        ProjectError: there is no such file, or what is there is no lock; it says what to do.
+    """
+    try:
+        content = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ProjectError(f"there is no {path.name} in {path.parent}; `neuronspec lock --update` makes one") from None
+    except OSError as error:
+        raise ProjectError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ProjectError(f"{path} is no lock: it is not UTF-8; {ANEW}") from None
+    conflict = next((n for n, line in enumerate(content.splitlines(), 1) if line.startswith("<<<<<<<")), None)
+    if conflict:
+        raise ProjectError(
+            f"{path}:{conflict}: a merge conflict; take either side, then see `neuronspec lock` and its --update"
+        )
+    try:
+        return _checked(shape.loads(content), path)
+    except json.JSONDecodeError as error:
+        raise ProjectError(f"{path}:{error.lineno}: it is cut short, or no JSON: {error.msg}; {ANEW}") from None
+    except ValueError as error:  # a misfit, or a name that is there twice
+        raise ProjectError(f"{path}: {error}; {ANEW}") from None
+
+
+ANEW = "restore it, or remove it and make it anew by `neuronspec lock --update`"
+
+
+def _checked(told: Any, path: Path) -> Lock:
+    shape.record({})(told, path.name)
+    schema = told.get("schema")
+    if type(schema) is int and schema > SCHEMA:
+        raise ProjectError(
+            f"{path} has schema {schema!r:.60}, and this neuronspec reads {SCHEMA}: it is older; update it"
+        )
+    if type(schema) is not int or schema != SCHEMA:
+        raise shape.misfit(schema, "schema", str(SCHEMA))
+    LOCK(told, "")
+    claims = {name: _claim(claim) for name, claim in told["claims"].items()}
+    for name, claim in claims.items():
+        if claim.network not in told["networks"]:
+            raise shape.misfit(claim.network, f"claims[{name!r:.60}].network", "one of networks")
+    return Lock(claims, told["networks"])
+
+
+def _claim(told: Mapping[str, Any]) -> Locked:
+    known = {f.name: told[f.name] for f in fields(Locked)}
+    return Locked(**known | {"interval": tuple(told["interval"])})
+
+
+def _holds_its_value(claim: Any, at: str) -> None:
+    CLAIM(claim, at)
+    (low, high), value = claim["interval"], claim["value"]
+    if low is not None and value is not None and not low <= value <= high:
+        raise shape.misfit(value, f"{at}.value", f"a number within its interval, {low:g} to {high:g}")
+
+
+CLAIM = record({
+    "claim": shape.name, "key": shape.name, "network": shape.name, "seeds": shape.text,
+    "expected": shape.one_of(*VERDICTS), "verdict": shape.one_of(*VERDICTS), "value": optional(shape.number),
+    "interval": shape.pair, "controls": mapping(optional(shape.number)), "margin": shape.positive,
+})  # fmt: skip
+LOCK = record({"networks": mapping(mapping(shape.anything)), "claims": mapping(_holds_its_value)})

@@ -1,0 +1,120 @@
+"""Claims judged anew by the evidence of a run: no network is touched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from neuronspec.collection import Question
+from neuronspec.engine.replicates import of_one_network, settle
+from neuronspec.engine.statistics import MOVED_AS_FAR, Control, Outcome, concluded
+from neuronspec.errors import ProjectError
+from neuronspec.language.claims import Claim, as_far
+from neuronspec.language.units import each
+from neuronspec.ledger.record import replicates_key
+from neuronspec.runner import Result
+
+BEYOND_BOUNDS = ("error", "not applicable", "unlearnt")
+"""Verdicts that no bound changes."""
+
+
+@dataclass(frozen=True)
+class Rejudged:
+    """What the evidence of a run says to the claims of today, and the claims that it says nothing to."""
+
+    results: Sequence[Result]
+    unanswered: Mapping[str, str]
+    """By id, why."""
+
+
+def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
+    """Judge claims by the evidence of a run.
+
+    Raises:
+        ProjectError: the run is of another project, or has too little evidence for that.
+    """
+    if run["schema"] < 2:
+        raise ProjectError("the run has schema 1, which kept no intervals of controls: verify the claims anew")
+    known: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for claim in run["claims"]:
+        known.setdefault((claim["network"], claim["replicates_key"]), []).append(claim)
+    results, unanswered = [], {}
+    for question in questions:
+        measured = known.get((question.recipe, replicates_key(question.claim, question.recipe)), [])
+        reasons = [_why_not(question, claim) for claim in measured]
+        fits = [claim for claim, reason in zip(measured, reasons, strict=True) if not reason]
+        if fits:
+            same = [claim for claim in fits if claim["id"] == question.id]
+            results.append(_judged(question, (same or fits)[0]))
+        else:
+            unanswered[question.id] = reasons[0] if reasons else "it was not measured"
+    if not results:
+        ids = f"{run['claims'][0]['id']} and others" if len(run["claims"]) > 1 else run["claims"][0]["id"]
+        raise ProjectError(f"the run is about none of these claims but about {ids}: is it another project's?")
+    return Rejudged(results, unanswered)
+
+
+def _why_not(question: Question, claim: Mapping[str, Any]) -> str:
+    """Why the evidence of a claim does not answer a question; empty where it does."""
+    asked = of_one_network(question.claim)
+    measured = {replicate["seed"]: replicate for replicate in claim["replicates"]}
+    missing = [seed for seed in question.seeds if seed not in measured]
+    if missing:
+        return f"network {missing[0]} was not examined"
+    wanted = [MOVED_AS_FAR if isinstance(rival, as_far) else f"rival {rival}" for rival in asked.rivals]
+    for seed in question.seeds:
+        judged = measured[seed]["verdict"] not in BEYOND_BOUNDS and measured[seed]["interval"][0] is not None
+        lacking = [name for name in wanted if judged and name not in measured[seed]["controls"]]
+        if lacking:
+            return f"the control {lacking[0]} was not measured"
+    if any(isinstance(part, each) for part in asked.measure.walk()) and not _same_worst(asked, claim["bound"]):
+        return "which unit is the worst depends on the bound"
+    return ""
+
+
+def _same_worst(claim: Claim, bound: Mapping[str, float | None]) -> bool:
+    """Whether the worst of several units is the same one by another bound: where both are open to the same side."""
+    if (claim.low, claim.high) == (bound["low"], bound["high"]):
+        return True
+    return None in (claim.low, claim.high) and (claim.low is None) == (bound["low"] is None) and None in bound.values()
+
+
+def _judged(question: Question, claim: Mapping[str, Any]) -> Result:
+    asked = of_one_network(question.claim)
+    evidence = {replicate["seed"]: replicate for replicate in claim["replicates"]}
+    outcomes = {seed: _outcome(asked, evidence[seed]) for seed in question.seeds}
+    settled = settle(question.claim, list(outcomes.values()), question.spec.replication)
+    return Result(question, settled, outcomes, claim["seconds"], claim["shared"], made_of=claim["made_of"])
+
+
+def _outcome(claim: Claim, told: Mapping[str, Any]) -> Outcome:
+    controls = {name: _control(control) for name, control in told["controls"].items()}
+    value, ends = _number(told["value"]), (_number(told["interval"][0]), _number(told["interval"][1]))
+    verdict, reason = told["verdict"], told["reason"]
+    if verdict not in BEYOND_BOUNDS and math.isfinite(ends[0]):
+        verdict, reason = concluded(claim, value, ends, controls)
+    return Outcome(
+        verdict,
+        value,
+        ends,
+        controls,
+        units=told.get("units", {}),
+        reason=reason,
+        sequences=told["sequences"],
+        rankings=told.get("rankings", {}),
+        influences=told["influences"],
+    )
+
+
+def _control(told: Mapping[str, Any]) -> Control:
+    low, high = map(_number, told["interval"])
+    below, above = map(_number, told["difference"])
+    return Control(
+        _number(told["value"]), (below, above), told["draws"], told["note"], _number(told["p"]), interval=(low, high)
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
