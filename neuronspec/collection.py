@@ -255,12 +255,30 @@ def _matches(node: ast.expr, text: str) -> bool:
     raise ValueError(node)
 
 
-def line_of(file: Path, sentence: str) -> int | None:
-    """Return the line of a spec file that a sentence stands in; None where it is put together, or is not there."""
+def line_of(file: Path, sentence: str, spec: str = "") -> int | None:
+    """Return the line of a spec file that a sentence stands in; None where it is put together, or is not there.
+
+    Args:
+        spec: the name of the spec whose sentence it is: another may have the same one.
+    """
     try:
         tree = ast.parse(file.read_text("utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
-    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    own = [statement for statement in tree.body if spec in _assigned(statement)]
+    strings = [
+        node
+        for part in (*own, tree)
+        for node in ast.walk(part)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
     plain = {sentence, sentence.removeprefix("refuted: "), sentence.removeprefix("unspecific: ")}
     return next((node.lineno for node in strings if node.value in plain), None)
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives a value to."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        return set()
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return {target.id for target in targets if isinstance(target, ast.Name)}

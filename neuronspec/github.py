@@ -17,17 +17,30 @@ def wanted() -> bool:
 def annotation(root: Path, id: str, says: str) -> str:
     """Return the line that makes GitHub show a sentence beside the claim it is about.
 
+    Args:
+        root: of the project, where the file of the id begins.
+
     Source: GitHub, Workflow commands for GitHub Actions, "Setting an error message".
     """
     file, _, rest = id.partition("::")
-    line = line_of(root / file, rest.rpartition("::")[2])
-    place = f"file={_property(file)}" + (f",line={line}" if line else "")
+    spec, _, sentence = rest.partition("::")
+    line = line_of(root / file, sentence, spec)
+    place = f"file={_property(_in_repository(root / file))}" + (f",line={line}" if line else "")
     return f"::error {place},title={_property(rest or file)}::{_data(says)}"
 
 
 def lines(root: Path, wrong: Iterable[tuple[str, str]]) -> list[str]:
     """Return an annotation for each claim that is wrong, from its id and what is said of it."""
     return [annotation(root, id, says) for id, says in wrong]
+
+
+def _in_repository(file: Path) -> str:
+    """GitHub knows files by their path in the repository, of which the project may be one folder."""
+    folder = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    for base in (folder, folder.resolve()):
+        if file.is_relative_to(base):
+            return file.relative_to(base).as_posix()
+    return file.as_posix()
 
 
 def _data(text: str) -> str:

@@ -23,8 +23,9 @@ class Unexpected(Exception):
 class GoneItem(pytest.Item):
     """A claim that is locked and that no spec states any more."""
 
-    def __init__(self, *, change: Change, **node: Any) -> None:
+    def __init__(self, *, change: Change, root: Path, **node: Any) -> None:
         super().__init__(**node)
+        self.root = root
         self.claim_id, self.change, self.changes = change.id, change, [change]
 
     def runtest(self) -> None:
@@ -75,4 +76,7 @@ def of_lost_files(session: pytest.Session, project: Project) -> Sequence[GoneIte
     names = [str(here / arg) for arg in session.config.args]
     lost = [c for c in known.gone() if not (project.root / c.id.partition("::")[0]).exists()]
     named = [change for change in lost if is_named(project, names, change.id)]
-    return [GoneItem.from_parent(session, name=change.id, nodeid=change.id, change=change) for change in named]
+    return [
+        GoneItem.from_parent(session, name=change.id, nodeid=change.id, change=change, root=project.root)
+        for change in named
+    ]

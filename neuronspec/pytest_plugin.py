@@ -132,7 +132,8 @@ class SpecNode(pytest.Collector):
                 self, name=question.sentence, question=question, project=self.project, held=self.held
             )
         for change in self.gone:
-            yield GoneItem.from_parent(self, name=change.id.rpartition("::")[2], change=change)
+            name = change.id.rpartition("::")[2]
+            yield GoneItem.from_parent(self, name=name, change=change, root=self.project.root)
 
 
 class ClaimItem(pytest.Item):
@@ -141,7 +142,7 @@ class ClaimItem(pytest.Item):
     def __init__(self, *, question: Question, project: Project, held: Held | None, **node: Any) -> None:
         super().__init__(**node)
         self.question, self.project, self.held = question, project, held
-        self.claim_id = question.id
+        self.claim_id, self.root = question.id, project.root
         self.result: Result | None = None
         self.changes: list[Change] = []
 
@@ -261,7 +262,8 @@ def pytest_runtest_makereport(
     if isinstance(item, ClaimItem | GoneItem) and report.when == "call":
         report.neuronspec_changes = [(change.id, change.says, change.fails) for change in item.changes]
         if call.excinfo is not None and report.failed:
-            report.neuronspec_wrong = item.claim_id, str(call.excinfo.value).partition("\n")[0]
+            says = str(call.excinfo.value).partition("\n")[0]
+            report.neuronspec_wrong = str(item.root), item.claim_id, says
     if isinstance(item, ClaimItem) and item.result is not None and report.when == "call":
         report.neuronspec_verdict = item.result.verdict
         report.duration = own_seconds(item.result)

@@ -28,8 +28,8 @@ class Keeper:
         """By recipe and phase, the seconds that its claims share."""
         self.changes: list[Change] = []
         """What is not as it was locked."""
-        self.wrong: list[tuple[str, str]] = []
-        """Claims that failed, by id, and why in a line."""
+        self.wrong: list[tuple[str, str, str]] = []
+        """Claims that failed: the root of their project, their id, and why in a line."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._take_changes(report)
@@ -92,7 +92,8 @@ class Keeper:
         from neuronspec import github
 
         if github.wanted():
-            terminalreporter.write_line("\n".join(github.lines(self.config.rootpath, self.wrong)))
+            told = [github.annotation(Path(root), id, says) for root, id, says in self.wrong]
+            terminalreporter.write_line("\n".join(told))
 
     def _told(self, recipe: str, spent: Mapping[str, float]) -> SimpleNamespace:
         phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in spent.items())
