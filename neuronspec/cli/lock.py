@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ def _locked(project: Project) -> Lock:
 
 
 def _first(claims: Sequence[Mapping[str, Any]]) -> str:
-    return f"there is no {NAME} yet: {len(claims)} claims are new"
+    return f"there is no {NAME} yet: {'1 claim is' if len(claims) == 1 else f'{len(claims)} claims are'} new"
 
 
 def _judged(
@@ -109,4 +109,10 @@ def _write(project: Project, before: Held, claims: Sequence[Mapping[str, Any]], 
         write(project.root / NAME, lock)
     otherwise = [claim["id"] for claim in claims if claim["verdict"] not in (claim["expected"], "not applicable")]
     warned = "".join(f"\n  locked though it is not as its spec states: {id}" for id in otherwise)
-    return f"wrote {NAME}: {len(lock.claims)} claims of {len(lock.networks)} networks{warned}"
+    told = f"{_number(lock.claims, 'claim')} of {_number(lock.networks, 'recipe')}"  # each of as many networks as seeds
+    return f"wrote {NAME}: {told}{warned}"
+
+
+def _number(things: Sized, word: str) -> str:
+    """``1 claim``, ``2 claims``."""
+    return f"{len(things)} {word}{'s' * (len(things) != 1)}"
