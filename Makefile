@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify verify-all verify-full test bench calibrate clean
+.PHONY: verify verify-all verify-full test ci-demo bench calibrate clean
 
 verify: .venv/installed  ## the specs that train in seconds
 	$(BIN)/neuronspec verify specs/spec_counting.py
@@ -18,6 +18,9 @@ test: .venv/installed  ## lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+ci-demo: .venv/installed  ## the workflow of `init --ci`, played on this machine
+	$(BIN)/python tests/commands/ci_demo.py
 
 bench: .venv/installed  ## how fast it is
 	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name

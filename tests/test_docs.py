@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import neuronspec
 from neuronspec.cli import main
+from neuronspec.cli.start import STARTER, WORKFLOW
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -24,7 +25,7 @@ def blocks(language):
 
 
 def test_every_block_has_a_language_that_is_checked():
-    assert {name for name, _ in BLOCKS} <= {"python", "sh", "toml", "text"}
+    assert {name for name, _ in BLOCKS} <= {"python", "sh", "toml", "text", "yaml"}
 
 
 FILES = [code for code in blocks("python") if code.startswith(("# tasks/", "# specs/"))]
@@ -94,6 +95,10 @@ def test_settings_are_the_defaults(settings, tmp_path):
     stated = Project.at(tmp_path)
     (tmp_path / "pyproject.toml").unlink()
     assert Project.at(tmp_path) == stated
+
+
+def test_the_workflow_is_the_one_that_init_writes():
+    assert blocks("yaml") == [(STARTER / WORKFLOW.name).read_text("utf-8")]
 
 
 def test_help_is_what_the_readme_says():
