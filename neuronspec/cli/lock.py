@@ -18,7 +18,7 @@ from neuronspec.ledger import NAME
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
-    from neuronspec.ledger.changes import Change, Held
+    from neuronspec.ledger.changes import Held
     from neuronspec.ledger.lock import Lock
 
 
@@ -64,7 +64,7 @@ def lock(
     changed = before.changes(claims) + before.gone()
     click.echo(terminal.changes(changed) if before.lock.claims else _first(claims))
     if update:
-        click.echo(_write(project, before, claims, changed))
+        click.echo(_write(project, before, claims))
     sys.exit(int(any(change.fails for change in changed) and not update))
 
 
@@ -99,13 +99,13 @@ def _judged(
     return record.claims
 
 
-def _write(project: Project, before: Held, claims: Sequence[Mapping[str, Any]], changed: Sequence[Change]) -> str:
+def _write(project: Project, before: Held, claims: Sequence[Mapping[str, Any]]) -> str:
     """Write the lock, and say what was done; what another process locked in the meantime stays."""
-    from neuronspec.ledger.lock import lock_of, merged, refuse_errors, while_written, write
+    from neuronspec.ledger.lock import refuse_errors, while_written, write
 
     refuse_errors(claims)
     with while_written(project.store):
-        lock = merged(_locked(project), lock_of(claims), before.lost())
+        lock = before.updated(_locked(project), claims)
         write(project.root / NAME, lock)
     otherwise = [claim["id"] for claim in claims if claim["verdict"] not in (claim["expected"], "not applicable")]
     warned = "".join(f"\n  locked though it is not as its spec states: {id}" for id in otherwise)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronspec.collection import Question, collect, is_named, matcher
-from neuronspec.ledger.lock import Lock, Locked, lock_of, told_seeds
+from neuronspec.ledger.lock import Lock, Locked, lock_of, merged, told_seeds
 from neuronspec.project import Project
 
 Identity = tuple[str, str]
@@ -48,11 +48,7 @@ def identity_of(claims: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:
     return {claim["id"]: (claim["key"], told_seeds([r["seed"] for r in claim["replicates"]])) for claim in claims}
 
 
-def changes(
-    lock: Lock,
-    claims: Iterable[Mapping[str, Any]],
-    specs: Mapping[str, Identity],
-) -> list[Change]:
+def changes(lock: Lock, claims: Iterable[Mapping[str, Any]], specs: Mapping[str, Identity]) -> list[Change]:
     """Return what is not as it was locked, of claims that were judged.
 
     Args:
@@ -203,9 +199,10 @@ class Held:
         """Return the claims that no spec states any more; those that were only reworded are still there."""
         return gone(self.lock, self.specs, self.within)
 
-    def lost(self) -> list[str]:
-        """Return the ids that are locked and that no spec states any more, reworded or not."""
-        return [name for name in self.lock.claims if self.within(name) and name not in self.specs]
+    def updated(self, lock: Lock, claims: Iterable[Mapping[str, Any]]) -> Lock:
+        """Return a lock as it is to be after claims were judged: with them, and without those that no spec states."""
+        lost = [name for name in lock.claims if self.within(name) and name not in self.specs]
+        return merged(lock, lock_of(claims), lost, reworded(lock, self.specs))
 
 
 def held_to(lock: Lock, project: Project, names: Sequence[str], keyword: str | None = None) -> Held:

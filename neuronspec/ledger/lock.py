@@ -119,10 +119,16 @@ def refuse_errors(claims: Iterable[Mapping[str, Any]]) -> None:
             raise ProjectError(f"{claim['id']} cannot be locked: error: {claim['reason']}")
 
 
-def merged(old: Lock, new: Lock, dropped: Iterable[str]) -> Lock:
-    """Return a lock with new claims in the place of old ones; margins that somebody set are kept."""
+def merged(old: Lock, new: Lock, dropped: Iterable[str] = (), was_called: Mapping[str, str] | None = None) -> Lock:
+    """Return a lock with new claims in the place of old ones; margins that somebody set are kept.
+
+    Args:
+        dropped: ids that are to be locked no more.
+        was_called: under which ids claims were locked that have another one now.
+    """
+    names = was_called or {}
     kept = {name: claim for name, claim in old.claims.items() if name not in set(dropped)}
-    both = {name: _with_margin(claim, kept.get(name)) for name, claim in new.claims.items()}
+    both = {name: _with_margin(claim, old.claims.get(names.get(name, name))) for name, claim in new.claims.items()}
     claims = dict(sorted({**kept, **both}.items()))
     about = {claim.network for claim in claims.values()}
     networks = dict(sorted({**old.networks, **new.networks}.items()))

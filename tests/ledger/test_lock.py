@@ -63,6 +63,7 @@ def test_a_margin_that_was_set_by_hand_is_kept():
     old = Lock({NAME: locked(measured(0.9) | {"claim": "as it was"})})
     by_hand = Lock({NAME: type(old.claims[NAME])(**vars(old.claims[NAME]) | {"margin": 0.2})})
     assert merged(by_hand, lock_of([measured(0.8)]), ()).claims[NAME].margin == 0.2
+    assert merged(by_hand, lock_of([measured(0.8, id="b")]), [NAME], {"b": NAME}).claims["b"].margin == 0.2
     assert merged(old, lock_of([measured(30.0)]), ()).claims[NAME].margin == 1.5
 
 
