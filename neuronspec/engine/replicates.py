@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import bdtr
 
 from neuronspec.engine.statistics import LEVEL, Outcome, against_bound, beaten, wilson
 from neuronspec.language.claims import Claim
@@ -135,7 +136,7 @@ def median_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
     That is what the sign test inverts to; it exists from six values on, and is NaN below.
     """
     n, ordered = len(values), np.sort(values)
-    tails = np.cumsum([math.comb(n, k) for k in range(n + 1)]) / 2**n  # of at most k values below the median
+    tails = bdtr(np.arange(n), n, 0.5)  # of at most k values below the median
     outer = int((2 * tails <= 1 - LEVEL).sum())
     return (float(ordered[outer - 1]), float(ordered[n - outer])) if outer else NOTHING
 

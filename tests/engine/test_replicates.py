@@ -36,7 +36,7 @@ def test_disagreement_is_counted():
     assert over_seeds(said, 0.8) == ("undecided", "seeds disagree: 11 supported, 9 unspecific")
 
 
-@pytest.mark.parametrize("n", [6, 7, 10, 20, 33])
+@pytest.mark.parametrize("n", [6, 7, 10, 20, 33, 62, 63, 64, 65, 66, 67, 2000])
 def test_the_median_interval_is_the_sign_tests(n):
     low, high = median_interval(np.arange(float(n)))
     k = int(low)
