@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify verify-all verify-full test ci-demo bench calibrate clean
+.PHONY: verify verify-all verify-full test ci-demo bench calibrate fuzz clean
 
 verify: .venv/installed  ## the specs that train in seconds
 	$(BIN)/neuronspec verify specs/spec_counting.py
@@ -27,6 +27,9 @@ bench: .venv/installed  ## how fast it is
 
 calibrate: .venv/installed  ## how often verdicts are wrong, on planted networks
 	$(BIN)/neuronspec calibrate
+
+fuzz: .venv/installed  ## spoilt files of runs, locks and networks, 20,000 of them: refused in words, or used
+	$(BIN)/python tests/commands/fuzz.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def of_lost_files(session: pytest.Session, project: Project) -> Sequence[GoneIte
         return []
     here = session.config.invocation_params.dir
     names = [str(here / arg) for arg in session.config.args]
-    lost = [c for c in known.gone() if not (project.root / c.id.partition("::")[0]).exists()]
+    lost = [c for c in known.gone() if not os.path.exists(project.root / c.id.partition("::")[0])]
     named = [change for change in lost if is_named(project, names, change.id)]
     return [
         GoneItem.from_parent(session, name=change.id, nodeid=change.id, change=change, root=project.root)

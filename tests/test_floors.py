@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "neuronspec"
 
 FLOORS = """
-    errors files watcher
+    errors files shape watcher
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.ready language.spec language
     __init__
@@ -24,7 +24,7 @@ FLOORS = """
     engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.drawn engine.scanned
     engine.scan
     notebook project collection runner
-    ledger ledger.shape ledger.record ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
+    ledger ledger.record ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
     ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report

@@ -39,8 +39,8 @@ def _told(run: Mapping[str, Any]) -> str:
     claims, commit = run["claims"], run["environment"].get("commit")
     as_stated = sum(claim["verdict"] == claim["expected"] for claim in claims)
     words = [f"{as_stated} of {len(claims)} as stated", f"{run['seconds']:.1f} s"]
-    if isinstance(commit, dict):
-        words.append(f"commit {str(commit.get('id', ''))[:9]}{' and changes' if commit.get('dirty') else ''}")
+    if commit is not None:
+        words.append(f"commit {commit['id'][:9]}{' and changes' if commit['dirty'] else ''}")
     return ", ".join(words if run["complete"] else [*words, "broken off"])
 
 

@@ -122,11 +122,17 @@ def _otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     if not old or not new:
         return ""
     before, after = _recipe(old), _recipe(new)
-    told = [f"{n} {before.get(n)} -> {after.get(n)}" for n in {**before, **after} if before.get(n) != after.get(n)]
+    otherwise = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+    told = [f"{n} {_word(before.get(n))} -> {_word(after.get(n))}" for n in otherwise]
     told += [words for name, words in TOLD.items() if _differ(old.get(name), new.get(name))]
     if not told and old.get("key") != new.get("key"):
         told = ["trained by another version"]
     return f"is made otherwise than was locked: {', '.join(told)}" if told else ""
+
+
+def _word(value: object) -> str:
+    """A value of a recipe, on one line whatever it is."""
+    return value if isinstance(value, str) and value.isprintable() else repr(value)
 
 
 def _differ(old: object, new: object) -> bool:

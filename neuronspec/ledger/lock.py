@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from neuronspec import shape
 from neuronspec.engine.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
-from neuronspec.ledger import NAME, shape
+from neuronspec.ledger import NAME
 from neuronspec.ledger.record import OVER_SEEDS
 from neuronspec.ledger.runs import VERDICTS
-from neuronspec.ledger.shape import mapping, optional, record
+from neuronspec.shape import mapping, optional, record
 
 SCHEMA = 1
 MARGIN = 0.05
@@ -100,7 +101,7 @@ def _brief(value: float | None) -> float | None:
 def told_seeds(seeds: Sequence[int]) -> str:
     """``0:20`` for 0…19, else one by one."""
     seeds = sorted(seeds)
-    if len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+    if len(seeds) > 1 and len(set(seeds)) == len(seeds) == seeds[-1] - seeds[0] + 1:
         return f"{seeds[0]}:{seeds[-1] + 1}"
     return ",".join(map(str, seeds))
 
@@ -171,6 +172,8 @@ def write(path: Path, lock: Lock) -> None:
         write_atomically(path, text_of(lock).encode())
     except OSError as error:
         raise ProjectError(f"cannot write {path}: {error.strerror}") from None
+    except UnicodeEncodeError as error:  # the name of a spec file that is not UTF-8
+        raise ProjectError(f"cannot write {path}: {error.object[error.start]!r} is half a character") from None
 
 
 def while_written(store: Path) -> FileLock:
@@ -193,7 +196,7 @@ def read(path: Path) -> Lock:
         raise ProjectError(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
         raise ProjectError(f"{path} is no lock: it is not UTF-8; {ANEW}") from None
-    conflict = next((n for n, line in enumerate(content.splitlines(), 1) if line.startswith("<<<<<<<")), None)
+    conflict = next((n for n, line in enumerate(content.split("\n"), 1) if line.startswith("<<<<<<<")), None)
     if conflict:
         raise ProjectError(
             f"{path}:{conflict}: a merge conflict; take either side, then see `neuronspec lock` and its --update"
@@ -239,8 +242,17 @@ def _holds_its_value(claim: Any, at: str) -> None:
 
 
 CLAIM = record({
-    "claim": shape.name, "key": shape.name, "network": shape.name, "seeds": shape.text,
+    "claim": shape.name, "key": shape.name, "network": shape.name, "seeds": shape.line,
     "expected": shape.one_of(*VERDICTS), "verdict": shape.one_of(*VERDICTS), "value": optional(shape.number),
     "interval": shape.pair, "controls": mapping(optional(shape.number)), "margin": shape.positive,
 })  # fmt: skip
-LOCK = record({"networks": mapping(mapping(shape.anything)), "claims": mapping(_holds_its_value)})
+MADE = record({}, maybe={"recipe": mapping(shape.anything)})
+
+
+def _made(value: Any, at: str) -> None:
+    """What networks are made of."""
+    mapping(shape.anything)(value, at)
+    MADE(value, at)
+
+
+LOCK = record({"networks": mapping(_made), "claims": mapping(_holds_its_value)})

@@ -15,6 +15,7 @@ from neuronspec.language.claims import Claim, as_far
 from neuronspec.language.units import each
 from neuronspec.ledger.record import replicates_key
 from neuronspec.runner import Result
+from neuronspec.shape import MOST_OF_AN_ID
 
 BEYOND_BOUNDS = ("error", "not applicable", "unlearnt")
 """Verdicts that no bound changes."""
@@ -51,7 +52,8 @@ def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
         else:
             unanswered[question.id] = reasons[0] if reasons else "it was not measured"
     if not results:
-        ids = f"{run['claims'][0]['id']} and others" if len(run["claims"]) > 1 else run["claims"][0]["id"]
+        first = f"{run['claims'][0]['id']:.{MOST_OF_AN_ID}}"
+        ids = f"{first} and others" if len(run["claims"]) > 1 else first
         raise ProjectError(f"the run is about none of these claims but about {ids}: is it another project's?")
     return Rejudged(results, unanswered)
 
@@ -100,10 +102,10 @@ def _outcome(claim: Claim, told: Mapping[str, Any]) -> Outcome:
         value,
         ends,
         controls,
-        units=told.get("units", {}),
+        units=told["units"],
         reason=reason,
         sequences=told["sequences"],
-        rankings=told.get("rankings", {}),
+        rankings=told["rankings"],
         influences=told["influences"],
     )
 

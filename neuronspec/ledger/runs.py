@@ -6,18 +6,19 @@ import json
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from neuronspec import shape
 from neuronspec.errors import ProjectError, nearest
 from neuronspec.files import check_target, write_atomically
-from neuronspec.ledger import shape
 from neuronspec.ledger.record import claim_json
-from neuronspec.ledger.shape import listing, mapping, optional, record
 from neuronspec.runner import Result
+from neuronspec.shape import listing, mapping, optional, record
 from neuronspec.watcher import Watcher
 
 SCHEMA = 2
@@ -63,7 +64,7 @@ class Record:
         """Take claims that were judged, and write the run as one that is not complete."""
         for claim in claims:
             self.claims.append(claim)
-            self._lines.append(json.dumps(claim, allow_nan=False))
+            self._lines.append(_told(claim))
         self.write(complete=False)
 
     def write(self, complete: bool) -> None:
@@ -88,8 +89,16 @@ class Record:
             "seconds": round(time.time() - self.began, 2),
             "environment": self.environment,
         }
-        fields = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+        fields = [f"{json.dumps(name)}: {_told(value)}" for name, value in head.items()]
         return "{" + ",\n".join([*fields, '"claims": [\n' + ",\n".join(self._lines) + "\n]"]) + "}\n"
+
+
+def _told(value: Any) -> str:
+    """JSON that can be read again: half a character, as in the name of a file that is not UTF-8, becomes ``?``."""
+    told = json.dumps(value, allow_nan=False)
+    if "\\ud" not in told:
+        return told
+    return json.dumps(json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace")))
 
 
 def recorded(record: Record, judged: Iterable[list[Result]], watcher: Watcher) -> Iterator[list[Result]]:
@@ -152,11 +161,16 @@ def _checked(told: dict[str, Any], path: Path) -> dict[str, Any]:
         RUN(told, "")
     except shape.Misfit as error:
         raise ProjectError(f"{path}: {error}") from None
-    ids = [claim["id"] for claim in told["claims"]]
-    if len(set(ids)) < len(ids):
-        twice = next(id for n, id in enumerate(ids) if id in ids[:n])
-        raise ProjectError(f"{path} has the claim {twice} twice")
+    twice = _twice(claim["id"] for claim in told["claims"])
+    if twice is not None:
+        raise ProjectError(f"{path} has the claim {twice:.{shape.MOST_OF_AN_ID}} twice")
     return told
+
+
+def _twice(values: Iterable[Any]) -> Any:
+    """A value that is there more than once, or None."""
+    most = Counter(values).most_common(1)
+    return most[0][0] if most and most[0][1] > 1 else None
 
 
 def _from_1(told: dict[str, Any]) -> dict[str, Any]:
@@ -166,14 +180,15 @@ def _from_1(told: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(old, dict) or not isinstance(old.get("replicates"), list):
             return old
         replicates = [replicate(one) for one in old["replicates"]]
-        return {"made_of": {}, "shared": {}, "replicates_key": "", "reported": "", **old, "replicates": replicates}
+        new = {"made_of": {}, "shared": {}, "mutants": {}, "replicates_key": "", "reported": ""}
+        return new | old | {"replicates": replicates}
 
     def replicate(old: Any) -> Any:
         if not isinstance(old, dict) or not isinstance(old.get("controls"), dict):
             return old
         none = {"interval": [None, None]}
         controls = {name: none | c if isinstance(c, dict) else c for name, c in old["controls"].items()}
-        return {"influences": [], **old, "controls": controls}
+        return {"influences": [], "units": {}, "rankings": {}, "parity": {}, **old, "controls": controls}
 
     return {"began": "", "seconds": 0, **told, "claims": [claim(old) for old in told["claims"]]}
 
@@ -186,6 +201,29 @@ def _bound(value: Any, at: str) -> None:
     record({"low": optional(shape.number), "high": optional(shape.number)})(value, at)
     if value["low"] is None and value["high"] is None:
         raise shape.misfit(value, at, "low or high, or both")
+    if None not in (value["low"], value["high"]) and value["low"] > value["high"]:
+        raise shape.misfit(value, at, "the lower end in low")
+
+
+def _replicates(value: Any, at: str) -> None:
+    """What single networks say, each once: seeds tell them apart."""
+    listing(REPLICATE)(value, at)
+    twice = _twice(replicate["seed"] for replicate in value)
+    if twice is not None:
+        raise shape.misfit(twice, f"{at}: seed", "no seed twice")
+
+
+UNIT = record({
+    "site": shape.name, "layer": shape.whole, "index": shape.whole, "sign": shape.number,
+}, maybe={"of": mapping(shape.text)})  # fmt: skip
+BEST = listing(record({"index": shape.whole, "sign": shape.number, "score": shape.number}))
+
+
+def _ranking(value: Any, at: str) -> None:
+    """What a pick went by: the best scores; or of a pick for each value of a symbol, those of each."""
+    record({}, maybe={"best": BEST})(value, at)
+    if value.get("best"):
+        record({"median": shape.number, "units": shape.whole})(value, at)
 
 
 CONTROL = record({
@@ -195,7 +233,8 @@ CONTROL = record({
 REPLICATE = record({
     "seed": shape.whole, "verdict": shape.one_of(*VERDICTS), "reason": shape.text, "value": optional(shape.number),
     "interval": shape.pair, "sequences": shape.whole, "influences": listing(shape.number),
-    "controls": mapping(CONTROL),
+    "controls": mapping(CONTROL), "units": mapping(listing(UNIT)), "rankings": mapping(_ranking),
+    "parity": mapping(optional(shape.number)),
 })  # fmt: skip
 CLAIM = record({
     "id": shape.name, "says": shape.name, "claim": shape.name, "network": shape.name, "key": shape.name,
@@ -204,11 +243,14 @@ CLAIM = record({
     "verdict": shape.one_of(*VERDICTS), "expected": shape.one_of(*VERDICTS), "value": optional(shape.number),
     "interval": shape.pair, "bound": _bound,
     "controls": mapping(record({"value": optional(shape.number), "note": shape.text})),
-    "replicates": listing(REPLICATE), "seconds": mapping(shape.positive), "shared": mapping(shape.positive),
+    "mutants": mapping(record({"verdict": shape.one_of(*VERDICTS), "value": optional(shape.number)})),
+    "replicates": _replicates, "seconds": mapping(shape.positive), "shared": mapping(shape.positive),
 })  # fmt: skip
+COMMIT = record({"id": shape.name, "dirty": shape.flag})
 RUN = record({
     "complete": shape.flag, "began": shape.text, "seconds": shape.positive,
-    "environment": record({"versions": mapping(shape.text)}), "claims": listing(CLAIM),
+    "environment": record({"versions": mapping(shape.text)}, maybe={"commit": optional(COMMIT)}),
+    "claims": listing(CLAIM),
 })  # fmt: skip
 
 

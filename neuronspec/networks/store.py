@@ -22,6 +22,7 @@ from filelock import FileLock
 from safetensors.torch import load, save
 from torch import Tensor
 
+from neuronspec import shape
 from neuronspec.errors import StoreError
 from neuronspec.files import write_atomically
 from neuronspec.networks.models import build
@@ -85,7 +86,7 @@ class Shelf:
         card = self._read_card(seed)
         data = self.weights_file(seed).read_bytes()
         if (card.get("schema"), card.get("seed")) != (CARD_SCHEMA, seed):
-            raise StoreError(f"its card is for schema {card.get('schema')!r}, seed {card.get('seed')!r}")
+            raise StoreError(f"its card is for schema {card.get('schema')!r:.60}, seed {card.get('seed')!r:.60}")
         if hashlib.sha256(data).hexdigest() != card.get("sha256"):
             raise StoreError("the weights are not those that its card describes")
         weights = load(data)
@@ -97,8 +98,8 @@ class Shelf:
 
     def _read_card(self, seed: int) -> dict[str, Any]:
         try:
-            card = json.loads(self.card_file(seed).read_text("utf-8"))
-        except (ValueError, RecursionError):  # of JSON and of UTF-8; of JSON a hundred thousand brackets deep
+            card = shape.loads(self.card_file(seed).read_text("utf-8"))
+        except ValueError:  # of JSON and of UTF-8
             raise StoreError("its card is cut short, or no JSON") from None
         if not isinstance(card, dict):
             raise StoreError("its card is no JSON object")

@@ -123,7 +123,7 @@ NO_LOCK = {
         "verdict='true': expected one of supported, refuted, unspecific",
     ),
     "a value that is no number": (spoilt(value="0.9"), f"value='0.9': expected a number{ANEW}"),
-    "a value beyond all numbers": (spoilt(value=10**400), ": expected a number; restore it"),
+    "a value beyond all numbers": (spoilt(value=10**400), "json: it holds a number of 401 digits; restore it"),
     "infinity": (spoilt(value=1).replace('"value": 1', '"value": Infinity'), "it holds Infinity, which is no JSON"),
     "no key": (spoilt(key=""), f"key='': expected a text that is not empty{ANEW}"),
     "a network that is not there": (spoilt(network="toy/gru"), f"network='toy/gru': expected one of networks{ANEW}"),

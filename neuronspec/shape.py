@@ -6,7 +6,11 @@ A file may have been cut short, merged, edited by hand or made by somebody else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 Shape: TypeAlias = Callable[[Any, str], None]
@@ -15,8 +19,17 @@ Shape: TypeAlias = Callable[[Any, str], None]
 LARGEST = 1e300
 """No number of ours is larger; JSON has whole numbers of any size, and arithmetic then fails far away."""
 
+MOST_DIGITS = 400
+"""Digits of a whole number: Python refuses to write one of thousands."""
+
+DEEPEST = 200
+"""So far may lists and objects be nested: a file that could just be read could not be written again."""
+
 MOST_SHOWN = 60
 """Characters of a value in a message."""
+
+MOST_OF_AN_ID = 160
+"""Characters of an id, or of a claim, in a message."""
 
 
 class Misfit(ValueError):
@@ -28,27 +41,72 @@ def misfit(value: object, at: str, expected: str) -> Misfit:
 
 
 def loads(text: str) -> Any:
-    """Return JSON data.
+    """Return JSON data that can be written again.
 
     Raises:
-        ValueError: it is no JSON, has NaN in it, or a name twice.
+        ValueError: it is no JSON, has NaN, a number that is too large or half a character in it, or a name twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=_all_different, parse_constant=_refuse)
+        told = json.loads(
+            text, object_pairs_hook=_all_different, parse_constant=_refuse, parse_float=_finite, parse_int=_whole
+        )
     except RecursionError:  # a hundred thousand brackets deep
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(TOO_DEEP) from None
+    _refuse_depth(told)
+    _refuse_halves(told, text)
+    return told
+
+
+TOO_DEEP = "it is nested too deeply"
 
 
 def _all_different(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(name for n, (name, _) in enumerate(pairs) if name in dict(pairs[:n]))
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"it has {twice!r:.{MOST_SHOWN}} twice")
     return found
 
 
 def _refuse(word: str) -> None:
     raise ValueError(f"it holds {word}, which is no JSON")
+
+
+def _finite(word: str) -> float:
+    """A number with a point; 1e999 is JSON, and infinity to Python, which could not be written again."""
+    found = float(word)
+    if math.isinf(found):
+        raise ValueError(f"it holds {word:.{MOST_SHOWN}}, which is too large")
+    return found
+
+
+def _whole(word: str) -> int:
+    if len(word) > MOST_DIGITS:
+        raise ValueError(f"it holds a number of {len(word)} digits")
+    return int(word)
+
+
+def _refuse_depth(told: Any) -> None:
+    level = [told]
+    for _ in range(DEEPEST):
+        level = [item for outer in level for item in _items(outer) if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise ValueError(TOO_DEEP)
+
+
+def _items(outer: Any) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+
+
+def _refuse_halves(told: Any, text: str) -> None:
+    r"""Refuse half a character, which JSON writes as ``\ud800``: no file and no terminal could show it again."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    try:
+        json.dumps(told, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it holds {error.object[error.start]!r}, which is half a character") from None
 
 
 def where(test: Callable[[Any], bool], expected: str) -> Shape:
@@ -86,35 +144,62 @@ def listing(inner: Shape) -> Shape:
 
 
 def mapping(inner: Shape) -> Shape:
-    """The shape of an object whose names are free."""
+    """The shape of an object whose names are free, each of one line: they end up in tables and messages."""
 
     def shape(value: Any, at: str) -> None:
         if not isinstance(value, dict):
             raise misfit(value, at, "an object")
         for name, item in value.items():
+            line(name, f"a name in {at}")
             inner(item, f"{at}[{name!r:.{MOST_SHOWN}}]")
 
     return shape
 
 
-def record(fields: Mapping[str, Shape]) -> Shape:
-    """The shape of an object that has these fields; it may have others."""
+def record(fields: Mapping[str, Shape], maybe: Mapping[str, Shape] = MappingProxyType({})) -> Shape:
+    """The shape of an object that has these fields; it may have others.
+
+    Args:
+        maybe: fields that need not be there; where they are, they have these shapes.
+    """
 
     def shape(value: Any, at: str) -> None:
         if not isinstance(value, dict):
             raise misfit(value, at, "an object")
         for name, inner in fields.items():
             inner(value.get(name), f"{at}.{name}" if at else name)
+            if name not in value:
+                raise Misfit(f"{at}.{name}: it is not there" if at else f"{name}: it is not there")
+        for name, inner in maybe.items():
+            if name in value:
+                inner(value[name], f"{at}.{name}" if at else name)
 
     return shape
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+
+
+UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What breaks a line, or steers a terminal."""
+
+
+def line(value: Any, at: str) -> None:
+    """A text that can stand in a table or in a message."""
+    text(value, at)
+    if UNSHOWN.search(value):
+        raise misfit(value, at, "a text of one line, without control characters")
+
+
+def name(value: Any, at: str) -> None:
+    """What something is called by."""
+    if not isinstance(value, str) or not value:
+        raise misfit(value, at, "a text that is not empty")
+    line(value, at)
 
 
 text = where(lambda value: isinstance(value, str), "a text")
-name = where(lambda value: isinstance(value, str) and value != "", "a text that is not empty")
 number = where(_is_number, "a number")
 positive = where(lambda value: _is_number(value) and value >= 0, "a number of at least 0")
 whole = where(lambda value: type(value) is int and 0 <= value < 2**63, "a whole number of at least 0")
