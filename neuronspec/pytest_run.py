@@ -57,10 +57,9 @@ class Keeper:
             from neuronspec.ledger.runs import Record, new_file
             from neuronspec.project import Project
 
-            file: Path | None = self.config.getoption("neuronspec_json")
+            file, jobs = (self.config.getoption(f"neuronspec_{option}") for option in ("json", "jobs"))
             kept = new_file(runs_folder(self.config, Project.at(root)))
-            jobs = self.config.getoption("neuronspec_jobs")
-            self.record = Record([kept, file] if file else [kept], environment(root, jobs=jobs))
+            self.record = Record(kept, environment(root, jobs=jobs), copy=file)
         return self.record
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

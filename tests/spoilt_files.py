@@ -110,7 +110,7 @@ class Files:
 
     def _run(self, claims):
         circumstances = {"versions": {"python": "3.11"}, "commit": {"id": "0123456789abcdef", "dirty": True}}
-        record = runs.Record([], circumstances)
+        record = runs.Record(self.folder / "kept.json", circumstances)
         record.add(claims)
         return record.text(complete=True).encode()
 

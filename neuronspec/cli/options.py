@@ -44,9 +44,8 @@ def record_of(project: Project, runs: Path | None, jobs: int | None, json_file: 
     from neuronspec.ledger.circumstances import environment
     from neuronspec.ledger.runs import Record, folder_of, new_file
 
-    kept = new_file(runs or folder_of(project.store))
-    files = [kept] if json_file is None or str(json_file) == "-" else [kept, json_file]
-    return Record(files, environment(project.root, project.corpora, jobs))
+    copy = None if str(json_file) == "-" else json_file
+    return Record(new_file(runs or folder_of(project.store)), environment(project.root, project.corpora, jobs), copy)
 
 
 def read_corpora(told: Sequence[str]) -> dict[str, Path]:

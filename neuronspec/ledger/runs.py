@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -50,12 +50,14 @@ class Record:
     """A run that goes on. It is written again, whole, whenever claims are judged, so that a crash loses none of them.
 
     Args:
-        files: where it is written.
+        kept: where it is kept, once there is a claim in it.
         environment: its circumstances.
+        copy: where else it is written; even where it is empty, lest somebody take an older one for it.
     """
 
-    files: Sequence[Path]
+    kept: Path
     environment: dict[str, Any]
+    copy: Path | None = None
     began: float = field(default_factory=time.time)
     claims: list[dict[str, Any]] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
@@ -71,14 +73,18 @@ class Record:
         """Write the run; ``complete`` is False for one that was broken off.
 
         Raises:
-            ProjectError: a file cannot be written.
+            ProjectError: a file cannot be written; the others are.
         """
-        told = self.text(complete).encode()
-        for file in self.files:
+        told, wrong = self.text(complete).encode(), []
+        for file in (self.kept if self.claims else None, self.copy):
+            if file is None:
+                continue
             try:
                 write_atomically(file, told)
             except OSError as error:
-                raise ProjectError(f"cannot write the run to {file}: {error.strerror}") from None
+                wrong.append(f"cannot write the run to {file}: {error.strerror}")
+        if wrong:
+            raise ProjectError("; ".join(wrong))
 
     def text(self, complete: bool) -> str:
         """Return the run as JSON, a claim per line."""

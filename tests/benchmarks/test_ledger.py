@@ -58,7 +58,7 @@ def test_write_a_run(benchmark, claims, tmp_path):
     """Of ten networks with 200 sequences each."""
 
     def write():
-        record = Record([tmp_path / "run.json"], {"versions": {}})
+        record = Record(tmp_path / "run.json", {"versions": {}})
         record.add(claims)
         record.write(complete=True)
 

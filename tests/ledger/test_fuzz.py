@@ -55,7 +55,7 @@ def test_whole_characters_are_read_however_they_are_written():
 
 def test_half_a_character_is_not_written_to_a_run(files):
     claim = files.claims[0] | {"reason": "no such file: \udcff"}
-    record = runs.Record([files.folder / "half.json"], {"versions": {}})
+    record = runs.Record(files.folder / "half.json", {"versions": {}})
     record.add([claim])
     assert runs.read(files.folder / "half.json")["claims"][0]["reason"] == "no such file: ?"
 

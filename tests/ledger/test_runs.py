@@ -30,7 +30,7 @@ def claims(judged):
 
 
 def written(file, claims):
-    record = Record([file], {"versions": {}})
+    record = Record(file, {"versions": {}})
     record.add(claims)
     record.write(complete=True)
     return file
@@ -44,11 +44,24 @@ def test_a_run_is_read_as_it_was_written(claims, tmp_path):
 
 
 def test_a_run_is_whole_after_each_of_its_parts(claims, tmp_path):
-    record = Record([tmp_path / "run.json"], {"versions": {}})
+    record = Record(tmp_path / "run.json", {"versions": {}})
     for number, claim in enumerate(claims, start=1):
         record.add([claim])
         run = runs.read(tmp_path / "run.json")
         assert (run["complete"], len(run["claims"])) == (False, number)
+
+
+def test_a_run_without_a_claim_is_not_kept(tmp_path):
+    Record(tmp_path / "run.json", {}).write(complete=False)
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_a_file_that_cannot_be_written_does_not_keep_others_from_it(claims, tmp_path):
+    (tmp_path / "file").write_text("")
+    record = Record(tmp_path / "file" / "run.json", {"versions": {}}, tmp_path / "run.json")
+    with pytest.raises(ProjectError, match=r"cannot write the run to .*file/run.json: "):
+        record.add(claims)
+    assert len(runs.read(tmp_path / "run.json")["claims"]) == len(claims)
 
 
 def test_results_go_on_where_the_disk_is_full_and_the_end_says_so(judged, tmp_path):
@@ -59,7 +72,7 @@ def test_results_go_on_where_the_disk_is_full_and_the_end_says_so(judged, tmp_pa
             self.said += (message,)
 
     (tmp_path / "file").write_text("")
-    record, told, passed = Record([tmp_path / "file" / "run.json"], {}), Told(), []
+    record, told, passed = Record(tmp_path / "file" / "run.json", {}), Told(), []
     with pytest.raises(ProjectError, match=r"cannot write the run to .*run.json: (Not a directory|File exists)"):
         passed.extend(runs.recorded(record, judged, told))
     assert passed == judged
