@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from neuronspec.errors import ProjectError
+
+UNFINISHED = ".unfinished"
+"""How the names of files end that are being written: no reader ever asks for one, and none is anybody else's."""
+
+FORSAKEN = 24 * 60 * 60.0
+"""Seconds after which a file is taken for one whose writer was killed: to write one takes a moment."""
 
 
 def check_target(path: Path, what: str = "the run") -> None:
@@ -27,7 +36,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         path.write_bytes(data)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    _clear(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -37,3 +47,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@cache
+def _clear(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder; a process looks once."""
+    with suppress(OSError):
+        for file in folder.glob(f".*.{'[0-9a-f]' * 8}{UNFINISHED}"):
+            with suppress(OSError):  # another process was faster, or it is not ours
+                if time.time() - file.stat().st_mtime > FORSAKEN:
+                    file.unlink()

@@ -1,10 +1,11 @@
 """Nobody ever reads half of a file."""
 
 import os
+import time
 
 import pytest
 
-from neuronspec.files import write_atomically
+from neuronspec.files import FORSAKEN, write_atomically
 
 
 def test_the_file_is_whole_readable_by_others_and_alone(tmp_path):
@@ -41,3 +42,15 @@ def test_what_goes_wrong_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
         write_atomically(file, b"new")
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_killed_writer_left_is_removed_once_it_is_old(tmp_path):
+    """Nothing else is, however it is called."""
+    left, at_work = ".run.json.0123abcd.unfinished", ".run.json.4567cdef.unfinished"
+    others = ["run.json", ".run.json.0123abcd", "a.0123abcd.unfinished", ".notes.unfinished", ".a.0123ABCD.unfinished"]
+    for name in (left, at_work, *others):
+        (tmp_path / name).write_text("half of")
+        if name != at_work:
+            os.utime(tmp_path / name, (time.time() - FORSAKEN - 9,) * 2)
+    write_atomically(tmp_path / "file", b"whole")
+    assert {file.name for file in tmp_path.iterdir()} == {"file", at_work, *others}

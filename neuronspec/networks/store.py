@@ -12,6 +12,7 @@ import json
 import platform
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,8 @@ class Shelf:
         aside = [file for file in (self.card_file(seed), self.weights_file(seed)) if file.exists()]
         try:
             for file in aside:
-                file.rename(file.with_name(file.name + ".set-aside"))
+                with suppress(FileNotFoundError):  # another process, which saw the same, has set it aside
+                    file.rename(file.with_name(file.name + ".set-aside"))
         except OSError as unwritable:
             raise StoreError(f"{self.card_file(seed)} cannot be read ({error}) nor set aside ({unwritable})") from error
         names = " and ".join(file.name for file in aside)

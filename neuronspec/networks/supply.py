@@ -40,6 +40,8 @@ def _train(
     """Train the blocks that hold the missing seeds; return the weights that could not be stored."""
     shelf.check_writable()
     corpus, blocks = task.draw("corpus"), blocks_of(missing, shelf.recipe)
+    for block in blocks:  # a process that was killed left its note; one that still trains writes another
+        _forget(_note(shelf, block))
     wanted = [[seed for seed in missing if seed in block] for block in blocks]
     with _watched(shelf, blocks, watcher):
         kept = Parallel(n_jobs=min(jobs, len(blocks)))(delayed(_train_block)(shelf, corpus, seeds) for seeds in wanted)
@@ -65,8 +67,12 @@ def _train_block(shelf: Shelf, corpus: Sequence[Example], seeds: Sequence[int]) 
     try:
         return train_missing(shelf, corpus, seeds, progress)
     finally:
-        with suppress(OSError):
-            note.unlink(missing_ok=True)
+        _forget(note)
+
+
+def _forget(note: Path) -> None:
+    with suppress(OSError):
+        note.unlink(missing_ok=True)
 
 
 def _note(shelf: Shelf, block: range) -> Path:
