@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify verify-all verify-full test ci-demo bench calibrate fuzz clean
+.PHONY: verify verify-all verify-full test ci-demo crash-test fuzz bench calibrate clean
 
 verify: .venv/installed  ## the specs that train in seconds
 	$(BIN)/neuronspec verify specs/spec_counting.py
@@ -21,6 +21,9 @@ test: .venv/installed  ## lint, types, tests
 
 ci-demo: .venv/installed  ## the workflow of `init --ci`, played on this machine
 	$(BIN)/python tests/commands/ci_demo.py
+
+crash-test: .venv/installed  ## 200 kills at random moments: nothing lost, nothing half-read
+	$(BIN)/python tests/commands/crash_test.py
 
 bench: .venv/installed  ## how fast it is
 	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
