@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ import pytest
 from neuronspec.ledger import NAME
 
 if TYPE_CHECKING:
+    from neuronspec.collection import Question
     from neuronspec.ledger.changes import Change, Held
+    from neuronspec.ledger.lock import Lock
     from neuronspec.project import Project
 
 
@@ -48,36 +50,42 @@ def check_options(config: pytest.Config) -> None:
             )
 
 
-def held_of(config: pytest.Config, project: Project, file: Path) -> Held | None:
+def held_of(config: pytest.Config, project: Project, file: Path, questions: Sequence[Question]) -> Held | None:
     """Return what the claims of a file are held to; None where no lock was asked for."""
     if not config.getoption("neuronspec_lock"):
         return None
-    from neuronspec.ledger.changes import held_to
+    from neuronspec.ledger.changes import Held, stated, stated_in
+
+    shown, everywhere = project.shown(file.resolve()), cache(lambda: stated_in(project))
+    return Held(_lock(config, project), stated(questions), everywhere, lambda id: id.partition("::")[0] == shown)
+
+
+def _lock(config: pytest.Config, project: Project) -> Lock:
+    """The lock of a project, read once."""
     from neuronspec.ledger.lock import read
 
-    known = config.stash.setdefault(HELD, {})
+    known = config.stash.setdefault(LOCKS, {})
     if project.root not in known:
-        known[project.root] = held_to(read(project.root / NAME), project, [])
-    shown = project.shown(file.resolve())
-    ours = held_to(known[project.root].lock, project, [str(file)]) if shown.startswith("/") else known[project.root]
-    return replace(ours, within=lambda name: name.partition("::")[0] == shown)
+        known[project.root] = read(project.root / NAME)
+    return known[project.root]
 
 
-HELD = pytest.StashKey[dict[Path, "Held"]]()
+LOCKS = pytest.StashKey[dict[Path, "Lock"]]()
 
 
 def of_lost_files(session: pytest.Session, project: Project) -> Sequence[GoneItem]:
     """Return an item for each locked claim whose file is not there any more, where this run would have run it."""
-    from neuronspec.collection import is_named
-
-    known = session.config.stash.get(HELD, {}).get(project.root)
-    if known is None:
+    if not session.config.getoption("neuronspec_lock"):
         return []
+    from neuronspec.collection import is_named
+    from neuronspec.ledger.changes import Held, stated_in
+
     here = session.config.invocation_params.dir
     names = [str(here / arg) for arg in session.config.args]
-    lost = [c for c in known.gone() if not os.path.exists(project.root / c.id.partition("::")[0])]
-    named = [change for change in lost if is_named(project, names, change.id)]
-    return [
-        GoneItem.from_parent(session, name=change.id, nodeid=change.id, change=change, root=project.root)
-        for change in named
-    ]
+
+    def lost(name: str) -> bool:  # os, since a name of any length may stand in a file
+        return not os.path.exists(project.root / name.partition("::")[0]) and is_named(project, names, name)
+
+    held = Held(_lock(session.config, project), {}, cache(lambda: stated_in(project)), lost)
+    root = project.root
+    return [GoneItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=root) for c in held.gone()]

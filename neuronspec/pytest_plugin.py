@@ -89,7 +89,11 @@ def _project(config: pytest.Config, file: Path) -> Project:
     except NeuronspecError as error:
         raise pytest.UsageError(str(error)) from None
     store = config.getoption("neuronspec_store")
-    return replace(project, store=store.resolve()) if store else project
+    project = replace(project, store=store.resolve()) if store else project
+    return config.stash.setdefault(PROJECTS, {}).setdefault(project.root, project)  # it has read its tasks
+
+
+PROJECTS = pytest.StashKey[dict[Path, "Project"]]()
 
 
 class SpecFile(pytest.File):
@@ -105,7 +109,7 @@ class SpecFile(pytest.File):
             found = read(
                 project, self.path, read_seeds(seeds) if seeds else None, self.config.getoption("neuronspec_full")
             )
-            held = held_of(self.config, project, self.path)
+            held = held_of(self.config, project, self.path, found)
             gone = held.gone() if held else []
         except NeuronspecError as error:
             raise self.CollectError(str(error)) from None

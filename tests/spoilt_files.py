@@ -166,7 +166,7 @@ class Files:
         return True
 
     def _changes(self, held_to, claims):
-        held = Held(held_to, self.specs)
+        held = Held(held_to, self.specs, lambda: self.specs, lambda name: True)
         changed = held.changes(claims) + held.gone()
         _check_shown(terminal.changes(changed))
         for change in changed:

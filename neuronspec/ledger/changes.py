@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from os.path import commonprefix
 from pathlib import Path
 from typing import Any
@@ -191,29 +192,49 @@ def _measured(claim: Locked) -> str:
 
 @dataclass(frozen=True)
 class Held:
-    """What a run is held to: a lock, what the specs state, and the part of the project that the run is about."""
+    """What a run is held to.
+
+    Args:
+        specs: what is stated in the part of the project that the run is about.
+        everywhere: returns what is stated in all of it: a claim may have gone to another file.
+        within: whether an id belongs to that part.
+    """
 
     lock: Lock
     specs: Mapping[str, Identity]
-    within: Callable[[str], bool] = lambda name: True
+    everywhere: Callable[[], Mapping[str, Identity]]
+    within: Callable[[str], bool]
 
     def changes(self, claims: Iterable[Mapping[str, Any]]) -> list[Change]:
         """Return what is not as it was locked, of claims that were judged."""
-        return changes(self.lock, claims, self.specs)
+        claims = list(claims)
+        known = all(claim["id"] in self.lock.claims for claim in claims)
+        return changes(self.lock, claims, self.specs if known else self._all)
 
     def gone(self) -> list[Change]:
         """Return the claims that no spec states any more; those that were only reworded are still there."""
-        return gone(self.lock, self.specs, self.within)
+        return gone(self.lock, self._all, self.within) if self._lost(self.lock) else []
 
     def updated(self, lock: Lock, claims: Iterable[Mapping[str, Any]]) -> Lock:
         """Return a lock as it is to be after claims were judged: with them, and without those that no spec states."""
-        lost = [name for name in lock.claims if self.within(name) and name not in self.specs]
-        return merged(lock, lock_of(claims), lost, reworded(lock, self.specs))
+        return merged(lock, lock_of(claims), self._lost(lock), reworded(lock, self._all))
+
+    def _lost(self, lock: Lock) -> list[str]:
+        return [name for name in lock.claims if self.within(name) and name not in self.specs]
+
+    @property
+    def _all(self) -> Mapping[str, Identity]:
+        return {**self.everywhere(), **self.specs}
 
 
 def held_to(lock: Lock, project: Project, names: Sequence[str], keyword: str | None = None) -> Held:
     """Return what a run of the claims that files, folders, ids and a ``-k`` expression name is held to."""
     files = [Path(name.partition("::")[0]) for name in names]
-    specs = stated(collect(project)) | stated(collect(project, files))  # a claim may have gone to another file
     matches = matcher(keyword) if keyword else lambda name: True
-    return Held(lock, specs, lambda name: is_named(project, names, name) and matches(name))
+    within: Callable[[str], bool] = lambda name: is_named(project, names, name) and matches(name)  # noqa: E731
+    return Held(lock, stated(collect(project, files)), cache(lambda: stated_in(project)), within)
+
+
+def stated_in(project: Project) -> dict[str, Identity]:
+    """Return what all specs of a project state."""
+    return stated(collect(project))
