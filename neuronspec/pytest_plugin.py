@@ -151,12 +151,12 @@ class ClaimItem(pytest.Item):
         self.changes: list[Change] = []
 
     def runtest(self) -> None:
-        from neuronspec.ledger.record import claim_json
         from neuronspec.terminal import explain, headline
 
-        self.result = _answers(self.session).of(self)
+        answers = _answers(self.session)
+        self.result = answers.of(self)
         self.user_properties += properties(self.result)
-        self.changes = self.held.changes([claim_json(self.result)]) if self.held else []
+        self.changes = self.held.changes([answers.told[self.claim_id]]) if self.held else []
         wrong = [f"lock: {change.says}" for change in self.changes if change.fails]
         if self.result.failed:
             wrong.append(headline(self.result))
@@ -189,6 +189,8 @@ class Answers:
         self.session = session
         self.results: dict[str, Result] = {}
         self.errors: dict[tuple[Path, str], NeuronspecError] = {}
+        self.told: dict[str, dict[str, Any]] = {}
+        """The same as JSON, by id."""
         self.to_report: list[dict[str, Any]] = []
         """What was found and goes with the next report: so it reaches the run's file from every worker."""
 
@@ -219,7 +221,9 @@ class Answers:
         ]
         for results in verify(item.project, together, _jobs(self.session.config), watcher):
             self.results |= {result.question.id: result for result in results}
-            self.to_report += map(claim_json, results)
+            told = {result.question.id: claim_json(result) for result in results}
+            self.told |= told
+            self.to_report += told.values()
 
 
 ANSWERS = pytest.StashKey[Answers]()
