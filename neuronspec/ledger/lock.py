@@ -77,8 +77,12 @@ def locked(claim: Mapping[str, Any]) -> Locked:
         value=value,
         interval=_interval(claim),
         controls={name: _brief(control["value"]) for name, control in claim["controls"].items()},
-        margin=MARGIN if value is None else _brief(MARGIN * max(1.0, abs(value))) or MARGIN,
+        margin=_usual_margin(value),
     )
+
+
+def _usual_margin(value: float | None) -> float:
+    return float(f"{MARGIN * max(1.0, abs(value or 0.0)):.{DIGITS}g}")
 
 
 def _interval(claim: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -138,9 +142,8 @@ def merged(old: Lock, new: Lock, dropped: Iterable[str] = (), was_called: Mappin
 
 def _with_margin(new: Locked, old: Locked | None) -> Locked:
     """A margin that is not the one that the value brings was set by hand."""
-    if old is None or old.margin == MARGIN * max(1.0, abs(old.value or 0.0)):
-        return new
-    return replace(new, margin=old.margin)
+    by_hand = old is not None and old.margin != _usual_margin(old.value)
+    return replace(new, margin=old.margin) if old and by_hand else new
 
 
 # The file.

@@ -67,6 +67,12 @@ def test_a_margin_that_was_set_by_hand_is_kept():
     assert merged(old, lock_of([measured(30.0)]), ()).claims[NAME].margin == 1.5
 
 
+def test_a_margin_that_came_with_the_value_goes_with_it():
+    old = lock_of([measured(21.333333)])
+    assert old.claims[NAME].margin == 1.06667
+    assert merged(old, lock_of([measured(100.0)])).claims[NAME].margin == 5.0
+
+
 def test_a_part_that_is_locked_anew_leaves_the_rest():
     old = lock_of([measured(0.9), measured(0.5, id="gone"), measured(0.6, id="other", network="toy/gru")])
     new = merged(old, lock_of([measured(0.8)]), ["gone"])
