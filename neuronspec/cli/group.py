@@ -29,6 +29,7 @@ def main() -> None:
       neuronspec init my-project     a task and a spec to change
       neuronspec verify              train what is missing, verify every claim
       pytest specs/                  the same, one test per claim
+      neuronspec lock --update       hold claims to what they came to: then verify --lock
     """  # noqa: D301  # click's mark for lines that are not to be joined
 
 
