@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from neuronspec.errors import NeuronspecError
 from neuronspec.ledger import NAME
 
 if TYPE_CHECKING:
@@ -73,19 +73,21 @@ def _lock(config: pytest.Config, project: Project) -> Lock:
 LOCKS = pytest.StashKey[dict[Path, "Lock"]]()
 
 
-def of_lost_files(session: pytest.Session, project: Project) -> Sequence[GoneItem]:
-    """Return an item for each locked claim whose file is not there any more, where this run would have run it."""
-    if not session.config.getoption("neuronspec_lock"):
-        return []
-    from neuronspec.collection import is_named
+def of_lost_files(session: pytest.Session, project: Project, collected: Collection[Path]) -> Sequence[GoneItem]:
+    """Return an item for each locked claim whose file is no spec file any more, where this run would have run it."""
+    from neuronspec.collection import is_named, spec_files
     from neuronspec.ledger.changes import Held, stated_in
 
-    here = session.config.invocation_params.dir
+    if not (project.root / NAME).exists():
+        return []
+    here, known = session.config.invocation_params.dir, {*spec_files(project, ()), *collected}
     names = [str(here / arg) for arg in session.config.args]
 
-    def lost(name: str) -> bool:  # os, since a name of any length may stand in a file
-        return not os.path.exists(project.root / name.partition("::")[0]) and is_named(project, names, name)
+    def lost(name: str) -> bool:
+        return project.root / name.partition("::")[0] not in known and is_named(project, names, name)
 
     held = Held(_lock(session.config, project), {}, cache(lambda: stated_in(project)), lost)
-    root = project.root
-    return [GoneItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=root) for c in held.gone()]
+    try:
+        return [GoneItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=project.root) for c in held.gone()]
+    except NeuronspecError as error:  # another file may hold what this one lost, and cannot be read
+        raise pytest.UsageError(str(error)) from None

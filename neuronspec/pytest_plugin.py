@@ -78,7 +78,7 @@ def _is_ours(file: Path, parent: pytest.Collector) -> bool:
     if parent.session.isinitpath(file):
         return True
     project = _project(parent.config, file)
-    return any(file.is_relative_to(folder) for folder in project.specs)
+    return any(file.resolve().is_relative_to(folder.resolve()) for folder in project.specs)
 
 
 def _project(config: pytest.Config, file: Path) -> Project:
@@ -147,6 +147,7 @@ class ClaimItem(pytest.Item):
         super().__init__(**node)
         self.question, self.project, self.held = question, project, held
         self.claim_id, self.root = question.id, project.root
+        self.place = (project.root, question.id)
         self.result: Result | None = None
         self.changes: list[Change] = []
 
@@ -156,7 +157,7 @@ class ClaimItem(pytest.Item):
         answers = _answers(self.session)
         self.result = answers.of(self)
         self.user_properties += properties(self.result)
-        self.changes = self.held.changes([answers.told[self.claim_id]]) if self.held else []
+        self.changes = self.held.changes([answers.told[self.place]]) if self.held else []
         wrong = [f"lock: {change.says}" for change in self.changes if change.fails]
         if self.result.failed:
             wrong.append(headline(self.result))
@@ -178,8 +179,12 @@ class ClaimItem(pytest.Item):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Add what was locked of files that are not there any more, before -k chooses."""
-    for project in {item.project.root: item.project for item in items if isinstance(item, ClaimItem)}.values():
-        items += of_lost_files(session, project)
+    if session.config.getoption("neuronspec_lock"):
+        for folder in (session.config.rootpath, session.config.invocation_params.dir):
+            _project(session.config, folder / NAME)  # one of which all spec files are gone
+        collected = {item.path.resolve() for item in items if isinstance(item, ClaimItem | GoneItem)}
+        for project in session.config.stash.get(PROJECTS, {}).values():
+            items += of_lost_files(session, project, collected)
 
 
 class Answers:
@@ -187,10 +192,11 @@ class Answers:
 
     def __init__(self, session: pytest.Session) -> None:
         self.session = session
-        self.results: dict[str, Result] = {}
+        self.results: dict[tuple[Path, str], Result] = {}
+        """By project and id: two projects may have the same ids."""
         self.errors: dict[tuple[Path, str], NeuronspecError] = {}
-        self.told: dict[str, dict[str, Any]] = {}
-        """The same as JSON, by id."""
+        self.told: dict[tuple[Path, str], dict[str, Any]] = {}
+        """The same as JSON."""
         self.to_report: list[dict[str, Any]] = []
         """What was found and goes with the next report: so it reaches the run's file from every worker."""
 
@@ -199,13 +205,13 @@ class Answers:
         about = (item.project.root, item.question.recipe)
         if about in self.errors:
             raise self.errors[about]
-        if item.question.id not in self.results:
+        if item.place not in self.results:
             try:
                 self._verify(item)
             except NeuronspecError as error:
                 self.errors[about] = error
                 raise
-        return self.results[item.question.id]
+        return self.results[item.place]
 
     def _verify(self, item: ClaimItem) -> None:
         from neuronspec.ledger.record import claim_json
@@ -220,8 +226,8 @@ class Answers:
             and other.question.recipe == item.question.recipe
         ]
         for results in verify(item.project, together, _jobs(self.session.config), watcher):
-            self.results |= {result.question.id: result for result in results}
-            told = {result.question.id: claim_json(result) for result in results}
+            self.results |= {(item.project.root, result.question.id): result for result in results}
+            told = {(item.project.root, result.question.id): claim_json(result) for result in results}
             self.told |= told
             self.to_report += told.values()
 

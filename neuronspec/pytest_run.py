@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from neuronspec.errors import NeuronspecError, ProjectError
 from neuronspec.ledger import NAME
 
 if TYPE_CHECKING:
@@ -23,9 +25,12 @@ class Keeper:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.record: Record | None = None
-        self.shared: dict[str, dict[str, float]] = {}
-        """By recipe and phase, the seconds that its claims share."""
+        self.records: dict[Path, Record] = {}
+        """By the root of the project: each keeps its own runs."""
+        self.shared: dict[tuple[str, str], dict[str, float]] = {}
+        """By project, recipe and phase, the seconds that its claims share."""
+        self.trouble = ""
+        """Why a run could not be written; it goes on all the same."""
         self.changes: list[Change] = []
         """What is not as it was locked."""
         self.wrong: list[tuple[str, str, str]] = []
@@ -36,9 +41,10 @@ class Keeper:
         claims: Sequence[dict[str, Any]] = getattr(report, "neuronspec_claims", ())
         if not claims:
             return
-        self._recorded(Path(report.neuronspec_root)).add(claims)
+        with self._told_of_trouble():
+            self._recorded(Path(report.neuronspec_root)).add(claims)
         for claim in claims:
-            spent = self.shared.setdefault(claim["network"], {})
+            spent = self.shared.setdefault((report.neuronspec_root, claim["network"]), {})
             for phase, seconds in claim["shared"].items():
                 spent[phase] = spent.get(phase, 0.0) + seconds
 
@@ -51,27 +57,40 @@ class Keeper:
         if hasattr(report, "neuronspec_wrong"):
             self.wrong.append(tuple(report.neuronspec_wrong))
 
+    @contextmanager
+    def _told_of_trouble(self) -> Iterator[None]:
+        """Go on where a run cannot be written: what is verified is still shown, and the end says so."""
+        try:
+            yield
+        except NeuronspecError as error:
+            self.trouble = str(error)
+
     def _recorded(self, root: Path) -> Record:
-        if self.record is None:
+        if root not in self.records:
             from neuronspec.ledger.circumstances import environment
             from neuronspec.ledger.runs import Record, new_file
             from neuronspec.project import Project
 
             file, jobs = (self.config.getoption(f"neuronspec_{option}") for option in ("json", "jobs"))
+            if file and self.records:
+                raise ProjectError(f"{file} holds the run of {next(iter(self.records))}: {root} is another project")
             kept = new_file(runs_folder(self.config, Project.at(root)))
-            self.record = Record(kept, environment(root, jobs=jobs), copy=file)
-        return self.record
+            self.records[root] = Record(kept, environment(root, jobs=jobs), copy=file)
+        return self.records[root]
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         complete = whole and not session.shouldfail and not session.shouldstop
-        if self.record is not None:
-            self.record.write(complete)
+        for record in self.records.values():
+            with self._told_of_trouble():
+                record.write(complete)
+        if self.trouble:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED  # 2, as the command
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None]:
         """Let ``--durations`` show shared work as such: no claim is charged with it; and say what changed."""
-        told = [self._told(recipe, spent) for recipe, spent in self.shared.items()]
+        told = [self._told(recipe, spent) for (_, recipe), spent in self.shared.items()]
         passed_quietly = terminalreporter.stats.setdefault("", [])
         passed_quietly += told
         yield
@@ -84,6 +103,10 @@ class Keeper:
 
             terminalreporter.section(f"held to {NAME}")
             terminalreporter.write_line(changes(self.changes))
+        elif self.config.getoption("neuronspec_lock") and not self.records and not self.config.option.collectonly:
+            terminalreporter.write_line("lock: no claim was held to it")
+        if self.trouble:
+            terminalreporter.write_line(f"neuronspec: {self.trouble}", red=True)
         if self.wrong:
             self._annotate(terminalreporter)
 

@@ -355,3 +355,52 @@ def test_both_faces_keep_the_same_run(project):
     for claim in by_pytest + by_command:
         del claim["seconds"], claim["shared"]
     assert by_pytest == by_command
+
+
+def test_two_projects_in_one_session_are_two(project):
+    other = make(project.path / "other", SPEC)
+    edit(other / "tasks" / "tiny.py", "steps=150", "steps=3")
+    said = project.runpytest_subprocess(*ALWAYS, "specs", "other/specs")
+    said.assert_outcomes(passed=5, failed=1, skipped=2)
+    said.stdout.fnmatch_lines(["REFUTED other/specs/spec_small.py::small::it is exact*"])
+    for root in (project.path, other):
+        (latest, *_) = sorted((root / ".neuronspec" / "runs").iterdir(), reverse=True)
+        assert len(json.loads(latest.read_text())["claims"]) == 4
+
+
+def test_pytest_says_what_is_gone_with_all_its_files(project):
+    Path("specs/spec_small.py").unlink()
+    held(project, "specs").assert_outcomes(failed=4)
+    held(project).assert_outcomes(failed=4)
+    Path("specs/spec_small.py").write_text(SPEC)
+    Path("pyproject.toml").write_text('[tool.neuronspec]\nspecs = ["more"]\n')
+    held(project).assert_outcomes(failed=4)
+
+
+def test_pytest_says_that_no_claim_was_held_to_the_lock(project):
+    Path("test_it.py").write_text("def test_it():\n    pass\n")
+    said = held(project, "test_it.py")
+    said.assert_outcomes(passed=1)
+    said.stdout.fnmatch_lines(["lock: no claim was held to it"])
+
+
+def test_pytest_finds_specs_through_a_link(project, tmp_path_factory):
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    link.symlink_to(project.path)
+    held(project, str(link / "specs")).assert_outcomes(passed=3, skipped=1)
+
+
+def test_pytest_goes_on_where_the_run_cannot_be_written(project):
+    project.makeconftest(
+        """
+        import errno
+        import neuronspec.ledger.runs as runs
+        def full(path, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        runs.write_atomically = full
+        """
+    )
+    said = held(project, "specs")
+    said.assert_outcomes(passed=3, skipped=1)
+    said.stdout.fnmatch_lines(["neuronspec: cannot write the run to *: No space left on device"])
+    assert said.ret == 2

@@ -124,7 +124,8 @@ def _verify(
         if github.wanted():
             wrong = [(result.question.id, terminal.headline(result)) for result in failed]
             wrong += [(change.id, change.says) for change in changed if change.fails]
-            click.echo("\n".join(github.lines(project.root, wrong)), err=to_stdout)
+            for line in github.lines(project.root, wrong):
+                click.echo(line, err=to_stdout)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
     if to_stdout:

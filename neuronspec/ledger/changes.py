@@ -9,7 +9,7 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
-from neuronspec.collection import Question, collect, is_named, matcher
+from neuronspec.collection import Question, collect, is_named, matcher, spec_files
 from neuronspec.ledger.lock import Lock, Locked, lock_of, merged, told_seeds
 from neuronspec.project import Project
 
@@ -236,5 +236,5 @@ def held_to(lock: Lock, project: Project, names: Sequence[str], keyword: str | N
 
 
 def stated_in(project: Project) -> dict[str, Identity]:
-    """Return what all specs of a project state."""
-    return stated(collect(project))
+    """Return what all specs of a project state; nothing where it has none any more."""
+    return stated(collect(project)) if spec_files(project, ()) else {}
