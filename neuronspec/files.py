@@ -57,3 +57,11 @@ def _clear(folder: Path) -> None:
             with suppress(OSError):  # another process was faster, or it is not ours
                 if time.time() - file.stat().st_mtime > FORSAKEN:
                     file.unlink()
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """Let git pass over a folder of ours, as ``.pytest_cache`` does; unless it may not be written to."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / ".gitignore").exists():
+            (folder / ".gitignore").write_text("*\n")

@@ -158,11 +158,10 @@ class ClaimItem(pytest.Item):
         self.result = answers.of(self)
         self.user_properties += properties(self.result)
         self.changes = self.held.changes([answers.told[self.place]]) if self.held else []
-        wrong = [f"lock: {change.says}" for change in self.changes if change.fails]
-        if self.result.failed:
-            wrong.append(headline(self.result))
+        wrong = [headline(self.result)] if self.result.failed else []
+        wrong += [f"lock: {change.says}" for change in self.changes if change.fails]
         if wrong:
-            raise Unexpected("\n".join([*wrong, explain(self.result)]))
+            raise Unexpected(f"{'; '.join(wrong)}\n{explain(self.result)}")
         if not self.result.as_expected:
             pytest.skip(self.result.settled.reason)
 

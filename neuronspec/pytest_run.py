@@ -29,6 +29,7 @@ class Keeper:
         """By the root of the project: each keeps its own runs."""
         self.shared: dict[tuple[str, str], dict[str, float]] = {}
         """By project, recipe and phase, the seconds that its claims share."""
+        self.claims: set[tuple[str, str]] = set()
         self.trouble = ""
         """Why a run could not be written; it goes on all the same."""
         self.changes: list[Change] = []
@@ -44,6 +45,7 @@ class Keeper:
         with self._told_of_trouble():
             self._recorded(Path(report.neuronspec_root)).add(claims)
         for claim in claims:
+            self.claims.add((report.neuronspec_root, claim["id"]))
             spent = self.shared.setdefault((report.neuronspec_root, claim["network"]), {})
             for phase, seconds in claim["shared"].items():
                 spent[phase] = spent.get(phase, 0.0) + seconds
@@ -67,6 +69,7 @@ class Keeper:
 
     def _recorded(self, root: Path) -> Record:
         if root not in self.records:
+            from neuronspec.files import keep_out_of_git
             from neuronspec.ledger.circumstances import environment
             from neuronspec.ledger.runs import Record, new_file
             from neuronspec.project import Project
@@ -75,6 +78,7 @@ class Keeper:
             if file and self.records:
                 raise ProjectError(f"{file} holds the run of {next(iter(self.records))}: {root} is another project")
             kept = new_file(runs_folder(self.config, Project.at(root)))
+            keep_out_of_git(store_of(self.config, Project.at(root)))
             self.records[root] = Record(kept, environment(root, jobs=jobs), copy=file)
         return self.records[root]
 
@@ -102,7 +106,7 @@ class Keeper:
             from neuronspec.terminal import changes
 
             terminalreporter.section(f"held to {NAME}")
-            terminalreporter.write_line(changes(self.changes))
+            terminalreporter.write_line(changes(self.changes, len(self.claims)))
         elif self.config.getoption("neuronspec_lock") and not self.records and not self.config.option.collectonly:
             terminalreporter.write_line("lock: no claim was held to it")
         if self.trouble:
@@ -131,7 +135,7 @@ def properties(result: Result) -> list[tuple[str, object]]:
     """Return what JUnit is to know of a claim: verdict, value, interval, controls and seconds."""
     settled = result.settled
     told: dict[str, object] = {"verdict": result.verdict, "value": settled.value}
-    told |= {"interval": "{} to {}".format(*settled.interval), "bound": result.question.claim.bound}
+    told |= {"over seeds": "{} to {}".format(*settled.interval), "bound": result.question.claim.bound}
     told |= {f"control {name}": value for name, value in result.controls.items()}
     told |= {"seconds": round(own_seconds(result), 4), "shared seconds": round(sum(result.shared.values()), 4)}
     return [(f"neuronspec {name}", value) for name, value in told.items()]
@@ -142,8 +146,13 @@ def runs_folder(config: pytest.Config, project: Project) -> Path:
     from neuronspec.ledger.runs import folder_of
 
     named: Path | None = config.getoption("neuronspec_runs")
+    return named or folder_of(store_of(config, project))
+
+
+def store_of(config: pytest.Config, project: Project) -> Path:
+    """Return where networks are kept."""
     store: Path | None = config.getoption("neuronspec_store")
-    return named or folder_of(store.resolve() if store else project.store)
+    return store.resolve() if store else project.store
 
 
 def check_writable(config: pytest.Config, project: Project) -> None:

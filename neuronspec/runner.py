@@ -169,10 +169,9 @@ def _networks(
     """Return the networks that some questions are about, by seed, and what they are made of."""
     seeds = sorted({seed for question in questions for seed in question.seeds})
     task, recipe = task_and_recipe(project, name)
-    sequences = {"sequences": task.sequences_hash()}
     if not isinstance(recipe, checkpoint):
         shelf = Shelf.of(project.store, name, task, recipe)
-        return obtain(shelf, task, seeds, jobs, watcher), shelf.made_of | sequences
+        return obtain(shelf, task, seeds, jobs, watcher), _origin(shelf.made_of, task)
     networks = given(project, name, seeds)
     sizes = networks[seeds[0]].network.sizes
     for question in questions:  # what a checkpoint has was not known when its specs were collected
@@ -180,7 +179,20 @@ def _networks(
             check_places(question.spec, sizes)
         except SpecError as error:
             raise SpecError(f"{question.spec_id}: {error}") from error
-    return networks, made_of(recipe, project.root, seeds) | sequences
+    return networks, _origin(made_of(recipe, project.root, seeds), task)
+
+
+def origin(project: Project, name: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return what networks are made of as their task has it now, as results tell it; nothing is trained for that."""
+    task, recipe = task_and_recipe(project, name)
+    if isinstance(recipe, checkpoint):
+        return _origin(made_of(recipe, project.root, seeds), task)
+    return _origin(Shelf.of(project.store, name, task, recipe).made_of, task)
+
+
+def _origin(networks: dict[str, Any], task: Task) -> dict[str, Any]:
+    """With what they are judged on."""
+    return networks | {"sequences": task.sequences_hash()}
 
 
 def cores() -> int:

@@ -105,22 +105,25 @@ def verdicts(results: Sequence[Result]) -> str:
     return "\n".join([f"{as_stated} of {len(results)} claims came out as their specs say ({counts})", *failed])
 
 
-def changes(changed: Sequence[Change]) -> str:
-    """Return what is not as it was locked, and what to do about it."""
+ACCEPT = "`neuronspec lock --run last --update` accepts it"
+
+
+def changes(changed: Sequence[Change], judged: int, accept: str = ACCEPT) -> str:
+    """Return what is not as it was locked, of so many claims that were judged, and how to accept it."""
     ids = {change.id for change in changed if change.fails}
     told = [f"  {'✗' if change.fails else '–'} {change}" for change in changed]
     if not ids:
-        return "\n".join(["lock: all claims are as they were locked", *told])
-    advice = "`neuronspec lock` shows what is locked otherwise, `neuronspec lock --update` accepts it"
+        many = f"all {judged} claims that were judged are" if judged != 1 else "the claim that was judged is"
+        return "\n".join([f"lock: {many} as locked", *told])
     many = f"{len(ids)} claims are not as they were" if len(ids) > 1 else "1 claim is not as it was"
-    return "\n".join([f"lock: {many} locked", *told, advice])
+    return "\n".join([f"lock: {many} locked", *told, *([accept] if accept else [])])
 
 
 def comparison(found: Comparison, names: tuple[str, str], everything: bool) -> Table:
     """Return the claims of two runs that are apart, or all of them."""
     title = f"{escape(names[0])} -> {escape(names[1])}"
     drawn = Table(title=title, title_justify="left", title_style="", header_style="dim", box=None, pad_edge=False)
-    for column in ("claim", "verdict", "before", "after", "difference", "95 %", "paired by", "seconds"):
+    for column in ("claim", "verdict", "before", "after", "difference", "interval", "paired by", "seconds"):
         drawn.add_column(column, no_wrap=column not in ("claim", "verdict"))
     for one in found.differences:
         changed = one.verdicts[0] != one.verdicts[1]

@@ -24,6 +24,7 @@ def claim(replicates, id="specs/spec_toy.py::toy::it counts", word="correlation"
         "verdict": "supported",
         "expected": "supported",
         "reason": "",
+        "replication": 0.8,
         "value": float(np.median(values)) if values else None,
         "interval": [min(values), max(values)] if values else [None, None],
         "bound": {"low": 0.5, "high": None},

@@ -168,7 +168,7 @@ class Files:
     def _changes(self, held_to, claims):
         held = Held(held_to, self.specs, lambda: self.specs, lambda name: True)
         changed = held.changes(claims) + held.gone()
-        _check_shown(terminal.changes(changed))
+        _check_shown(terminal.changes(changed, len(claims)))
         for change in changed:
             _check_line(str(change))
         github.lines(self.folder, [(change.id, change.says) for change in changed])

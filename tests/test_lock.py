@@ -67,8 +67,8 @@ def spoil(change):
 def test_what_is_locked_holds(run):
     said = run("verify", "--lock", "--jobs", 1)
     assert said.exit_code == 0
-    assert "lock: all claims are as they were locked" in said.stdout
-    assert run("lock", "--jobs", 1).stdout == "lock: all claims are as they were locked\n"
+    assert "lock: all 4 claims that were judged are as locked" in said.stdout
+    assert run("lock", "--jobs", 1).stdout == "lock: all 4 claims that were judged are as locked\n"
 
 
 def with_noise(weights):
@@ -137,7 +137,7 @@ def test_a_spec_that_lost_gained_or_changed_a_claim(run):
         f"  ✗ {EXACT}: states something else than was locked: ... >= 0.9 -> >= 0.8, supported",
         f"  ✗ {spec}::it ends: is not in the lock: supported, 2 [2, 2]",
         f"  ✗ {spec}::refuted: it is never exact: vanished: was refuted, 1 [1, 1], and no spec states it",
-        "`neuronspec lock` shows what is locked otherwise, `neuronspec lock --update` accepts it",
+        "`neuronspec lock --run last --update` accepts it",
     ]
     assert run("lock", "--jobs", 1).exit_code == 1
     assert run("lock", "--update", "--jobs", 1).stdout.endswith("wrote claims.lock.json: 4 claims of 1 recipe\n")
@@ -221,7 +221,7 @@ def test_edited_bounds_are_judged_without_a_network(run):
     assert "2 of 4 claims came out as their specs say (2 refuted, 1 supported, 1 not applicable)" in said.stdout
     edit("specs/spec_small.py", "exact_match() >= 2", "exact_match(among=one_of('a')) >= 0")
     said = run("rejudge", "last", "-v")
-    assert said.stdout.splitlines()[-1] == f"  not judged: {EXACT}: it was not measured"
+    assert said.stdout.splitlines()[-1] == f"  not judged: {EXACT}: it was not measured; verify it"
 
 
 def test_two_runs_side_by_side(run):
@@ -232,7 +232,7 @@ def test_two_runs_side_by_side(run):
     assert "4 claims in both: 0 higher, 0 lower, the others not apart; 0 verdicts changed" in said.stdout
     assert "work: train " in said.stdout
     said = run("compare", "last", "lock")
-    assert said.stdout == "lock: all claims are as they were locked\n"
+    assert said.stdout == "lock: all 4 claims that were judged are as locked\n"
 
 
 def test_two_networks_under_one_spec(run):
@@ -404,3 +404,22 @@ def test_pytest_goes_on_where_the_run_cannot_be_written(project):
     said.assert_outcomes(passed=3, skipped=1)
     said.stdout.fnmatch_lines(["neuronspec: cannot write the run to *: No space left on device"])
     assert said.ret == 2
+
+
+def test_evidence_of_other_networks_is_refused(run):
+    of_another_recipe()
+    for command in (("rejudge", "last"), ("lock", "--run", "last", "--update")):
+        said = run(*command)
+        assert said.exit_code == 2
+        assert "the run is about other networks of tiny/gru than there are now: steps 150 -> 3; verify" in said.stderr
+
+
+def test_what_is_kept_stays_out_of_git(run):
+    assert Path(".neuronspec/.gitignore").read_text() == "*\n"
+
+
+def test_a_keyword_that_matches_nothing_locks_nothing(run):
+    for options in ((), ("--update",)):
+        said = run("lock", "-k", "nonsense", *options)
+        assert (said.exit_code, said.stdout) == (2, "")
+        assert "-k 'nonsense' matches no claim" in said.stderr

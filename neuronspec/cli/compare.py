@@ -46,7 +46,8 @@ def compare(one: str, other: str, keyword: str | None, verbose: bool, jobs: int 
 
     project = project_of((), store)
     if "lock" in (one, other):
-        click.echo(terminal.changes(_since_locked(project, other if one == "lock" else one, keyword)))
+        changed, judged = _since_locked(project, other if one == "lock" else one, keyword)
+        click.echo(terminal.changes(changed, judged))
         return
     networks = [_is_network(project, name) for name in (one, other)]
     if all(networks):
@@ -70,13 +71,13 @@ def _matching(claims: Sequence[dict[str, Any]], keyword: str | None) -> list[dic
     return kept
 
 
-def _since_locked(project: Project, run: str, keyword: str | None) -> list[Change]:
-    """What is not as it was locked, of a run: whatever the specs state by now."""
+def _since_locked(project: Project, run: str, keyword: str | None) -> tuple[list[Change], int]:
+    """What is not as it was locked, of a run, and of how many claims: whatever the specs state by now."""
     from neuronspec.ledger.changes import changes, identity_of
     from neuronspec.ledger.lock import read
 
     claims = _matching(read_run(run)["claims"], keyword)
-    return changes(read(project.root / NAME), claims, identity_of(claims))
+    return changes(read(project.root / NAME), claims, identity_of(claims)), len(claims)
 
 
 def _is_network(project: Project, name: str) -> bool:
@@ -127,17 +128,22 @@ def rejudge(run: str, paths: tuple[str, ...], keyword: str | None, verbose: bool
     decide by looking at more. The exit code is 0 when every claim comes out as its spec says, else 1.
     """
     from neuronspec import terminal
+    from neuronspec.ledger.rejudge import refuse_other_networks
     from neuronspec.ledger.rejudge import rejudge as rejudged
 
-    questions = named(project_of(paths, None), paths)
+    project = project_of(paths, None)
+    questions = named(project, paths)
     questions = matching(questions, keyword) if keyword else questions
     if not questions:
         raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
     judged, out = rejudged(read_run(run), questions), terminal.console()
+    refuse_other_networks(project, judged.results)
     for recipe in dict.fromkeys(result.question.recipe for result in judged.results):
         about = [result for result in judged.results if result.question.recipe == recipe]
         terminal.print_specs(out, about, verbose)
     out.print(terminal.verdicts(judged.results), soft_wrap=True)
     for id, why in judged.unanswered.items():
-        click.echo(f"  not judged: {id}: {why}")
+        click.echo(f"  not judged: {id}: {why}; verify it")
+    for id in judged.perhaps:
+        click.echo(f"  verify may decide it, on more sequences: {id}")
     sys.exit(int(bool(judged.unanswered) or any(result.failed for result in judged.results)))

@@ -57,12 +57,13 @@ def lock(
     project = project_of(paths, store)
     questions = named(project, paths)
     questions = matching(questions, keyword) if keyword else questions
-    if not questions and not keyword:
-        raise ProjectError("there is no claim to lock")
     before = held_to(_locked(project), project, paths, keyword)
+    if not questions and not before.gone():
+        raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
     claims = _judged(project, questions, run, jobs, runs)
     changed = before.changes(claims) + before.gone()
-    click.echo(terminal.changes(changed) if before.lock.claims else _first(claims))
+    accept = "" if update else "`--update` accepts it, with --run last of what was just verified"
+    click.echo(terminal.changes(changed, len(claims), accept) if before.lock.claims else _first(claims))
     if update:
         click.echo(_write(project, before, claims))
     sys.exit(int(any(change.fails for change in changed) and not update))
@@ -84,13 +85,14 @@ def _judged(
     """What claims came to, as a run has it: in a run that is kept, or now."""
     from neuronspec import runner, terminal
     from neuronspec.ledger.record import claim_json
-    from neuronspec.ledger.rejudge import rejudge
+    from neuronspec.ledger.rejudge import refuse_other_networks, rejudge
     from neuronspec.ledger.runs import recorded
 
     if run is not None:
         judged = rejudge(read_run(run), questions)
         for id, why in judged.unanswered.items():
-            raise ProjectError(f"the run does not answer {id}: {why}; verify it, or name other claims")
+            raise ProjectError(f"the run does not answer {id}: {why}; verify it, or lock others")
+        refuse_other_networks(project, judged.results)
         return [claim_json(result) for result in judged.results]
     record = record_of(project, runs, jobs)
     with terminal.Live(terminal.console(stderr=True)) as watcher:

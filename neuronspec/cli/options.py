@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuronspec.errors import ProjectError
+from neuronspec.files import keep_out_of_git
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def record_of(project: Project, runs: Path | None, jobs: int | None, json_file: 
     from neuronspec.ledger.circumstances import environment
     from neuronspec.ledger.runs import Record, folder_of, new_file
 
+    keep_out_of_git(project.store)
     copy = None if str(json_file) == "-" else json_file
     return Record(new_file(runs or folder_of(project.store)), environment(project.root, project.corpora, jobs), copy)
 

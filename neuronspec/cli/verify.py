@@ -120,7 +120,7 @@ def _verify(
             out.print(terminal.mutants(results), soft_wrap=True, markup=False)
         out.print(terminal.summary(results, time.perf_counter() - began), soft_wrap=True)
         if lock:
-            out.print(terminal.changes(changed), soft_wrap=True, markup=False)
+            out.print(terminal.changes(changed, len(results)), soft_wrap=True, markup=False)
         if github.wanted():
             wrong = [(result.question.id, terminal.headline(result)) for result in failed]
             wrong += [(change.id, change.says) for change in changed if change.fails]

@@ -59,7 +59,8 @@ def changes(lock: Lock, claims: Iterable[Mapping[str, Any]], specs: Mapping[str,
     claims = list(claims)
     now, was_called, lost = lock_of(claims), reworded(lock, specs), _lost(lock, specs)
     reasons = {claim["id"]: claim["reason"] for claim in claims}
-    networks = {name: _otherwise(lock.networks.get(name, {}), made_of) for name, made_of in now.networks.items()}
+    networks = {name: otherwise(lock.networks.get(name, {}), made_of) for name, made_of in now.networks.items()}
+    networks = {name: told and f"is made otherwise than was locked: {told}" for name, told in networks.items()}
     found = [Change(name, told, fails=False) for name, told in networks.items() if told]
     for name, new in now.claims.items():
         old_name = name if name in lock.claims else was_called.get(name)
@@ -118,8 +119,8 @@ TOLD = {
 }
 
 
-def _otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """How networks are made otherwise than they were: ``units 10 -> 3`` and the like; empty where they are not."""
+def otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Return how networks are made otherwise than they were, e.g. ``units 10 -> 3``; empty where they are not."""
     if not old or not new:
         return ""
     before, after = _recipe(old), _recipe(new)
@@ -128,7 +129,7 @@ def _otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     told += [words for name, words in TOLD.items() if _differ(old.get(name), new.get(name))]
     if not told and old.get("key") != new.get("key"):
         told = ["trained by another version"]
-    return f"is made otherwise than was locked: {', '.join(told)}" if told else ""
+    return ", ".join(told)
 
 
 def _word(value: object) -> str:
@@ -153,6 +154,9 @@ def _of_claim(name: str, old: Locked, new: Locked, reason: str, why: str) -> Ite
     measured = f"{_measured(old)} -> {_measured(new)}"
     if old.key != new.key:
         yield Change(name, f"states something else than was locked: {_stated(old, new)}, {new.verdict}")
+    elif old.replication != new.replication:
+        share = f"{old.replication:g} -> {new.replication:g} of the networks have to agree"
+        yield Change(name, f"is settled otherwise than was locked: {share}, {new.verdict}")
     elif old.seeds != new.seeds:
         yield Change(name, f"is of other networks than was locked: seeds {old.seeds} -> {new.seeds}, {measured}")
     elif old.verdict != new.verdict and new.verdict == new.expected:
@@ -163,6 +167,16 @@ def _of_claim(name: str, old: Locked, new: Locked, reason: str, why: str) -> Ite
         yield Change(
             name, f"is {new.verdict} as before, but drifted beyond its margin of {old.margin:g}: {measured}{why}"
         )
+    elif _fewer(old, new):
+        yield Change(name, f"is {new.verdict} as before, in fewer networks: {_fewer(old, new)}{why}", fails=False)
+
+
+def _fewer(old: Locked, new: Locked) -> str:
+    """``20 supported -> 18 supported, 2 unlearnt`` where fewer networks say what was locked; else empty."""
+    if old.verdicts.get(old.verdict, 0) <= new.verdicts.get(old.verdict, 0):
+        return ""
+    before, after = (", ".join(f"{n} {v}" for v, n in one.verdicts.items()) for one in (old, new))
+    return f"{before} -> {after}"
 
 
 def drifted(old: Locked, new: Locked) -> bool:
@@ -217,7 +231,10 @@ class Held:
 
     def updated(self, lock: Lock, claims: Iterable[Mapping[str, Any]]) -> Lock:
         """Return a lock as it is to be after claims were judged: with them, and without those that no spec states."""
-        return merged(lock, lock_of(claims), self._lost(lock), reworded(lock, self._all))
+        now, was_called = lock_of(claims), reworded(lock, self._all)
+        elsewhere = set(was_called.values())  # until it is judged under its new name, it keeps the old one
+        renamed = [old for new, old in was_called.items() if new in now.claims]
+        return merged(lock, now, [*(set(self._lost(lock)) - elsewhere), *renamed], was_called)
 
     def _lost(self, lock: Lock) -> list[str]:
         return [name for name in lock.claims if self.within(name) and name not in self.specs]

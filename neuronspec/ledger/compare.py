@@ -109,11 +109,12 @@ def _gap(before: Claim, after: Claim) -> tuple[float, Ends, str]:
         if len(common) == 1:
             one, other = ours[common[0]], theirs[common[0]]
             return _of_sequences(one, other, before, after)
-        gaps = np.array([theirs[seed]["value"] - ours[seed]["value"] for seed in common])
-        return float(np.median(gaps)), _around_median(gaps), "networks"
+        each = [_of_sequences(ours[seed], theirs[seed], before, after) for seed in common]
+        gaps = np.array([gap for gap, _, _ in each])
+        return float(np.median(gaps)), _of_median(gaps, [ends for _, ends, _ in each]), "networks"
     if len(ours) == len(theirs) == 1:
         return _of_sequences(next(iter(ours.values())), next(iter(theirs.values())), before, after)
-    return (*_of_medians(*(np.array([r["value"] for r in one.values()]) for one in (ours, theirs))), "")
+    return (*_of_medians(list(ours.values()), list(theirs.values())), "")
 
 
 def _by_seed(claim: Claim) -> dict[int, Mapping[str, Any]]:
@@ -139,20 +140,23 @@ def _whole(told: Mapping[str, Any]) -> tuple[float, float, float]:
     return _number(told["value"]), _number(told["interval"][0]), _number(told["interval"][1])
 
 
-def _around_median(values: np.ndarray) -> Ends:
-    """The interval of a median where there are enough values for one, else their range."""
+def _of_median(values: np.ndarray, each: Sequence[Ends]) -> Ends:
+    """The interval of a median where there are enough values for one; else all that each of them may be."""
     ends = median_interval(values)
-    return ends if math.isfinite(ends[0]) else (float(values.min()), float(values.max()))
+    return ends if math.isfinite(ends[0]) else (min(low for low, _ in each), max(high for _, high in each))
 
 
-def _of_medians(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, Ends]:
-    """The gap between medians over different networks; where they are few, whatever it could be between two of them."""
-    if not len(ours) or not len(theirs):
+def _of_medians(ours: Sequence[Claim], theirs: Sequence[Claim]) -> tuple[float, Ends]:
+    """The gap between medians over different networks; where they are few, whatever it may be between two of them."""
+    if not ours or not theirs:
         return math.nan, (math.nan, math.nan)
-    first, second = ((float(np.median(v)), *median_interval(v)) for v in (ours, theirs))
+    told = [[_whole(replicate) for replicate in one] for one in (ours, theirs)]
+    values = [np.array([value for value, _, _ in one]) for one in told]
+    first, second = ((float(np.median(v)), *median_interval(v)) for v in values)
     if math.isfinite(first[1]) and math.isfinite(second[1]):
         return between(first, second)
-    return second[0] - first[0], (float(theirs.min() - ours.max()), float(theirs.max() - ours.min()))
+    (low, high), (other_low, other_high) = ((min(e for _, e, _ in one), max(e for _, _, e in one)) for one in told)
+    return second[0] - first[0], (other_low - high, other_high - low)
 
 
 def correlation(one: Sequence[float], other: Sequence[float]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -42,6 +43,8 @@ class Locked:
         interval: of the value: of one network its own; of six and more that of their median; else all their intervals.
         controls: their values, by name.
         margin: how far the value may go before it counts as another.
+        replication: the share of learnt networks that had to agree.
+        verdicts: of how many networks, by verdict.
     """
 
     claim: str
@@ -54,6 +57,8 @@ class Locked:
     interval: tuple[float | None, float | None]
     controls: Mapping[str, float | None]
     margin: float
+    replication: float
+    verdicts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ def locked(claim: Mapping[str, Any]) -> Locked:
         interval=_interval(claim),
         controls={name: _brief(control["value"]) for name, control in claim["controls"].items()},
         margin=_usual_margin(value),
+        replication=claim["replication"],
+        verdicts=dict(sorted(Counter(replicate["verdict"] for replicate in claim["replicates"]).items())),
     )
 
 
@@ -136,8 +143,18 @@ def merged(old: Lock, new: Lock, dropped: Iterable[str] = (), was_called: Mappin
     both = {name: _with_margin(claim, old.claims.get(names.get(name, name))) for name, claim in new.claims.items()}
     claims = dict(sorted({**kept, **both}.items()))
     about = {claim.network for claim in claims.values()}
-    networks = dict(sorted({**old.networks, **new.networks}.items()))
-    return Lock(claims, {name: made_of for name, made_of in networks.items() if name in about})
+    still = {claim.network for name, claim in kept.items() if name not in both}
+    networks = {name: _joined(old.networks.get(name), new.networks.get(name), name in still) for name in sorted(about)}
+    return Lock(claims, networks)
+
+
+def _joined(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, still: bool) -> Mapping[str, Any]:
+    """What networks are made of; as it was while claims rest on that, so that a change is told of those."""
+    if old is None or new is None:
+        return old or new or {}
+    if still:
+        return {**old, "sha256": {**new["sha256"], **old["sha256"]}} if "sha256" in old and "sha256" in new else old
+    return new
 
 
 def _with_margin(new: Locked, old: Locked | None) -> Locked:
@@ -202,7 +219,8 @@ def read(path: Path) -> Lock:
     conflict = next((n for n, line in enumerate(content.split("\n"), 1) if line.startswith("<<<<<<<")), None)
     if conflict:
         raise ProjectError(
-            f"{path}:{conflict}: a merge conflict; take either side, then see `neuronspec lock` and its --update"
+            f"{path}:{conflict}: a merge conflict; take either side (git checkout --ours {path.name}), "
+            "then `neuronspec lock --update`"
         )
     try:
         return _checked(shape.loads(content), path)
@@ -248,6 +266,7 @@ CLAIM = record({
     "claim": shape.name, "key": shape.name, "network": shape.name, "seeds": shape.line,
     "expected": shape.one_of(*VERDICTS), "verdict": shape.one_of(*VERDICTS), "value": optional(shape.number),
     "interval": shape.pair, "controls": mapping(optional(shape.number)), "margin": shape.positive,
+    "replication": shape.positive, "verdicts": mapping(shape.whole),
 })  # fmt: skip
 MADE = record({}, maybe={"recipe": mapping(shape.anything)})
 

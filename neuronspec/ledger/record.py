@@ -36,6 +36,7 @@ def claim_json(result: Result) -> dict[str, Any]:
         "made_of": dict(result.made_of),
         "verdict": result.verdict,
         "expected": claim.expected,
+        "replication": question.spec.replication,
         "reason": result.settled.reason,
         "value": plain(result.settled.value),
         "interval": [plain(end) for end in result.settled.interval],

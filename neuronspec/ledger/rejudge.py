@@ -13,8 +13,10 @@ from neuronspec.engine.statistics import MOVED_AS_FAR, Control, Outcome, conclud
 from neuronspec.errors import ProjectError
 from neuronspec.language.claims import Claim, as_far
 from neuronspec.language.units import each
+from neuronspec.ledger.changes import otherwise
 from neuronspec.ledger.record import replicates_key
-from neuronspec.runner import Result
+from neuronspec.project import Project
+from neuronspec.runner import Result, origin
 from neuronspec.shape import MOST_OF_AN_ID
 
 BEYOND_BOUNDS = ("error", "not applicable", "unlearnt")
@@ -28,6 +30,16 @@ class Rejudged:
     results: Sequence[Result]
     unanswered: Mapping[str, str]
     """By id, why."""
+
+    @property
+    def perhaps(self) -> list[str]:
+        """The ids of claims that more sequences than the run looked at may decide."""
+        return [r.question.id for r in self.results if r.verdict == "undecided" and any(map(_of_a_sample, r.answers))]
+
+
+def _of_a_sample(outcome: Outcome) -> bool:
+    """Whether an outcome is undecided on a sample, so that others of its sequences may decide it."""
+    return outcome.verdict == "undecided" and bool(outcome.influences)
 
 
 def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
@@ -51,7 +63,7 @@ def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
             results.append(_judged(question, (same or fits)[0]))
         else:
             unanswered[question.id] = reasons[0] if reasons else "it was not measured"
-    if not results:
+    if not results and not {question.id for question in questions} & {claim["id"] for claim in run["claims"]}:
         first = f"{run['claims'][0]['id']:.{MOST_OF_AN_ID}}"
         ids = f"{first} and others" if len(run["claims"]) > 1 else first
         raise ProjectError(f"the run is about none of these claims but about {ids}: is it another project's?")
@@ -120,3 +132,12 @@ def _control(told: Mapping[str, Any]) -> Control:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def refuse_other_networks(project: Project, results: Sequence[Result]) -> None:
+    """Raise ProjectError where a run is about networks that its project does not make any more."""
+    for name in dict.fromkeys(result.question.recipe for result in results):
+        result = next(result for result in results if result.question.recipe == name)
+        told = otherwise(result.made_of, origin(project, name, result.question.seeds))
+        if told:
+            raise ProjectError(f"the run is about other networks of {name} than there are now: {told}; verify them")

@@ -186,7 +186,7 @@ def _from_1(told: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(old, dict) or not isinstance(old.get("replicates"), list):
             return old
         replicates = [replicate(one) for one in old["replicates"]]
-        new = {"made_of": {}, "shared": {}, "mutants": {}, "replicates_key": "", "reported": ""}
+        new = {"made_of": {}, "shared": {}, "mutants": {}, "replicates_key": "", "reported": "", "replication": 0.8}
         return new | old | {"replicates": replicates}
 
     def replicate(old: Any) -> Any:
@@ -247,7 +247,7 @@ CLAIM = record({
     "evidence_key": shape.name, "replicates_key": shape.text, "reported": shape.text, "reason": shape.text,
     "expression": record({"measure": record({"word": shape.name})}), "made_of": mapping(shape.anything),
     "verdict": shape.one_of(*VERDICTS), "expected": shape.one_of(*VERDICTS), "value": optional(shape.number),
-    "interval": shape.pair, "bound": _bound,
+    "interval": shape.pair, "bound": _bound, "replication": shape.positive,
     "controls": mapping(record({"value": optional(shape.number), "note": shape.text})),
     "mutants": mapping(record({"verdict": shape.one_of(*VERDICTS), "value": optional(shape.number)})),
     "replicates": _replicates, "seconds": mapping(shape.positive), "shared": mapping(shape.positive),

@@ -3,7 +3,7 @@
 import pytest
 from run_claims import RECIPE, claim, measured, replicate
 
-from neuronspec.ledger.changes import changes, gone, identity_of, reworded
+from neuronspec.ledger.changes import Held, changes, gone, identity_of, reworded
 from neuronspec.ledger.lock import Lock, lock_of
 
 NAME = "specs/spec_toy.py::toy::it counts"
@@ -164,3 +164,41 @@ def test_an_empty_lock_knows_no_claim():
     assert [c.says for c in changes(Lock(), [measured(0.9)], identity_of([measured(0.9)]))] == [
         "is not in the lock: supported, 0.9 [0.89, 0.91]"
     ]
+
+
+def test_a_looser_rule_for_settling_is_told():
+    (change,) = since([measured(0.9)], [measured(0.9, replication=0.6)])
+    assert change.fails
+    assert change.says == ("is settled otherwise than was locked: 0.8 -> 0.6 of the networks have to agree, supported")
+
+
+def test_fewer_networks_that_agree_are_told_though_the_verdict_holds():
+    before = [replicate(seed, 0.9) for seed in range(10)]
+    after = [replicate(seed, 0.9, verdict="unlearnt" if seed < 5 else "supported") for seed in range(10)]
+    (change,) = since([claim(before)], [claim(after)])
+    assert not change.fails
+    assert change.says == "is supported as before, in fewer networks: 10 supported -> 5 supported, 5 unlearnt"
+
+
+def held(lock, specs, part=everywhere):
+    return Held(lock, {id: what for id, what in specs.items() if part(id)}, lambda: specs, part)
+
+
+def test_a_claim_that_went_to_another_part_is_dropped_once_it_is_locked_there():
+    old = lock_of([measured(0.9, id="a::toy::it"), measured(0.5, id="b::toy::other", key="other")])
+    new = measured(0.9, id="b::toy::it")
+    specs = identity_of([new, measured(0.5, id="b::toy::other", key="other")])
+    first = held(old, specs, lambda id: id.startswith("a::")).updated(old, [])
+    assert set(first.claims) == {"a::toy::it", "b::toy::other"}
+    second = held(old, specs, lambda id: id.startswith("b::")).updated(old, [new])
+    assert set(second.claims) == {"b::toy::it", "b::toy::other"}
+
+
+def test_the_cause_is_kept_for_those_that_are_not_locked_anew():
+    old = lock_of([measured(0.9), measured(0.5, id="b", key="kb")])
+    smaller = {"key": "other", "recipe": RECIPE | {"units": 3}}
+    new = measured(0.5, id="b", key="kb", made_of=smaller)
+    part = held(old, identity_of([measured(0.9), new])).updated(old, [new])
+    assert part.networks == old.networks
+    both = [measured(0.9, made_of=smaller), new]
+    assert held(old, identity_of(both)).updated(old, both).networks == {"toy/lstm": smaller}

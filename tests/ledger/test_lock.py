@@ -105,7 +105,8 @@ NO_LOCK = {
     "a schema that is none": (json.dumps(GOOD | {"schema": True}), f"json: schema=True: expected 1{ANEW}"),
     "a merge conflict": (
         CONFLICT,
-        "json:3: a merge conflict; take either side, then see `neuronspec lock` and its --update",
+        "json:3: a merge conflict; take either side (git checkout --ours claims.lock.json), "
+        "then `neuronspec lock --update`",
     ),
     "cut short": (
         json.dumps(GOOD, indent=1)[:200],

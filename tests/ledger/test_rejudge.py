@@ -110,7 +110,10 @@ UNANSWERED = {
         lambda q: replace(q, claim=q.claim.against(ns.since("X"))),
         f"the control rival {ns.since('X')} was not measured",
     ),
-    "another network": (lambda q: replace(q, spec=replace(q.spec, seeds=(0, 5))), "network 5 was not examined"),
+    "another network": (
+        lambda q: replace(q, spec=replace(q.spec, seeds=(0, 5))),
+        "network 5 was not examined",
+    ),
 }
 
 
