@@ -164,7 +164,7 @@ def test_a_cell_is_the_measure_on_its_sequences_alone(units):
     for row, letter in enumerate(said.rows):
         for column, at in enumerate(said.columns):
             these = [e for e in EXAMPLES if (e.symbols["letter"], e.events["asked"]) == (letter, at)]
-            alone = replace(SUBJECT, verification=these, _clean={"discovery": SUBJECT.clean("discovery")})
+            alone = replace(SUBJECT, verification=these)
             if at < 2:  # its edit would be before the first step that has one
                 continue
             each = estimate(claim.measure, View(alone, [own, *lanes])).values
@@ -175,7 +175,7 @@ def test_a_cell_is_the_measure_on_its_sequences_alone(units):
 
 def test_a_cell_without_sequences_is_undefined_and_a_whole_site_has_nothing_beside_it():
     some = [e for e in EXAMPLES if (e.symbols["letter"], e.events["asked"]) != ("a", 2)]
-    said = drawn("heat", edited(ns.cell), replace(SUBJECT, verification=some, _clean={}))
+    said = drawn("heat", edited(ns.cell), replace(SUBJECT, verification=some))
     assert np.isnan(said.own[0, said.columns.index(2)])
     assert said.random is None
 
@@ -186,7 +186,7 @@ def test_values_are_in_the_order_in_which_one_counts():
     assert said.rows == [f"w{n}" for n in range(12)]
     many = [replace(e, symbols={"letter": f"w{n}"}) for n, e in enumerate([*EXAMPLES, EXAMPLES[0]])]
     with pytest.raises(ProjectError, match=r"^61 values of symbol\('letter'\): a picture can tell 60 apart$"):
-        drawn("heat", SAID >= 0, replace(SUBJECT, verification=many, _clean={}))
+        drawn("heat", SAID >= 0, replace(SUBJECT, verification=many))
 
 
 def test_what_a_claim_is_about():

@@ -148,7 +148,6 @@ def test_shuffled_labels_of_a_symbol_are_of_each_value_too():
     moved = replace(
         SUBJECT,
         discovery=tuple(replace(e, symbols={"letter": x}) for e, x in zip(SUBJECT.discovery, letters, strict=True)),
-        _clean={},
         picks={},
         rankings={},
     )
@@ -186,7 +185,6 @@ def test_integrated_gradients_among_units_of_two_symbols():
         discovery=tuple(
             replace(e, symbols={**e.symbols, "other": "ab"[n % 2]}) for n, e in enumerate(SUBJECT.discovery)
         ),
-        _clean={},
         picks={},
         rankings={},
     )
@@ -202,7 +200,7 @@ def test_integrated_gradients_where_no_value_has_an_outcome():
     examples = [
         replace(e, events={}) if n % 3 else replace(e, symbols={"asked": "a"}) for n, e in enumerate(SUBJECT.discovery)
     ]
-    apart = replace(SUBJECT, discovery=tuple(examples), _clean={}, picks={}, rankings={})
+    apart = replace(SUBJECT, discovery=tuple(examples), picks={}, rankings={})
     base = among.integrated_gradients(ns.probability("a", at=ns.event("asked")), at=AT, keep=2, baseline="zero")
     with pytest.raises(Undecidable, match="no sequence that it is about has units of its own"):
         picked(base, apart)
