@@ -156,7 +156,7 @@ class ClaimItem(pytest.Item):
 
         answers = _answers(self.session)
         self.result = answers.of(self)
-        self.user_properties += properties(self.result)
+        self.user_properties += properties(self.result, answers.told[self.place])
         self.changes = self.held.changes([answers.told[self.place]]) if self.held else []
         wrong = [headline(self.result)] if self.result.failed else []
         wrong += [f"lock: {change.says}" for change in self.changes if change.fails]

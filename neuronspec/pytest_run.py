@@ -131,10 +131,13 @@ def own_seconds(result: Result) -> float:
     return result.seconds["total"] - sum(result.shared.values())
 
 
-def properties(result: Result) -> list[tuple[str, object]]:
-    """Return what JUnit is to know of a claim: verdict, value, interval, controls and seconds."""
+def properties(result: Result, claim: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return what JUnit is to know of a claim: verdict, value, interval (as a lock has it), controls and seconds."""
+    from neuronspec.ledger.lock import locked
+
     settled = result.settled
     told: dict[str, object] = {"verdict": result.verdict, "value": settled.value}
+    told |= {"interval": "{} to {}".format(*locked(claim).interval)}
     told |= {"over seeds": "{} to {}".format(*settled.interval), "bound": result.question.claim.bound}
     told |= {f"control {name}": value for name, value in result.controls.items()}
     told |= {"seconds": round(own_seconds(result), 4), "shared seconds": round(sum(result.shared.values()), 4)}

@@ -194,7 +194,16 @@ def test_junit_has_the_evidence_of_each_claim(project):
     told = {case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")} for case in cases}
     assert len(told) == 6
     unit = told["a unit goes with the tally"]
-    names = ["verdict", "value", "over seeds", "bound", "control random units", "control untrained twin", "seconds"]
+    names = [
+        "verdict",
+        "value",
+        "interval",
+        "over seeds",
+        "bound",
+        "control random units",
+        "control untrained twin",
+        "seconds",
+    ]
     assert list(unit) == [f"neuronspec {name}" for name in [*names, "shared seconds"]]
     assert unit["neuronspec verdict"] == "supported"
     assert 0.1 <= float(unit["neuronspec value"]) <= 1
