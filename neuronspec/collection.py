@@ -78,6 +78,21 @@ def named(
     return kept
 
 
+def chosen(
+    project: Project,
+    names: Sequence[str],
+    keyword: str | None = None,
+    seeds: Iterable[int] | None = None,
+    full: bool = False,
+) -> list[Question]:
+    """Return the claims that files, folders and ids name and a ``-k`` expression matches: at least one."""
+    questions = named(project, names, seeds, full)
+    questions = matching(questions, keyword) if keyword else questions
+    if not questions:
+        raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+    return questions
+
+
 def is_named(project: Project, names: Sequence[str], id: str) -> bool:
     """Whether files, folders and ids name a claim, which need not exist any more; no names mean all."""
     return not names or any(_names(project, name, id) for name in names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from neuronspec.collection import line_of
@@ -27,11 +26,6 @@ def annotation(root: Path, id: str, says: str) -> str:
     line = line_of(root / file, sentence, spec)
     place = f"file={_property(_in_repository(root / file))}" + (f",line={line}" if line else "")
     return f"::error {place},title={_property(rest or file)}::{_data(says)}"
-
-
-def lines(root: Path, wrong: Iterable[tuple[str, str]]) -> list[str]:
-    """Return an annotation for each claim that is wrong, from its id and what is said of it."""
-    return [annotation(root, id, says) for id, says in wrong]
 
 
 def _in_repository(file: Path) -> str:

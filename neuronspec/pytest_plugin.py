@@ -17,7 +17,7 @@ import pytest
 from neuronspec.errors import NeuronspecError
 from neuronspec.ledger import NAME
 from neuronspec.pytest_lock import GoneItem, Unexpected, check_options, held_of, of_lost_files
-from neuronspec.pytest_run import Keeper, check_writable, own_seconds, properties
+from neuronspec.pytest_run import Keeper, check_writable, own_seconds, properties, store_of
 
 if TYPE_CHECKING:
     from neuronspec.collection import Question
@@ -88,8 +88,7 @@ def _project(config: pytest.Config, file: Path) -> Project:
         project = Project.at(file.parent)
     except NeuronspecError as error:
         raise pytest.UsageError(str(error)) from None
-    store = config.getoption("neuronspec_store")
-    project = replace(project, store=store.resolve()) if store else project
+    project = replace(project, store=store_of(config, project))
     return config.stash.setdefault(PROJECTS, {}).setdefault(project.root, project)  # it has read its tasks
 
 

@@ -30,6 +30,7 @@ class Keeper:
         self.shared: dict[tuple[str, str], dict[str, float]] = {}
         """By project, recipe and phase, the seconds that its claims share."""
         self.claims: set[tuple[str, str]] = set()
+        """Those that were judged, by project and id."""
         self.trouble = ""
         """Why a run could not be written; it goes on all the same."""
         self.changes: list[Change] = []

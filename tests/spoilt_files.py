@@ -171,7 +171,7 @@ class Files:
         _check_shown(terminal.changes(changed, len(claims)))
         for change in changed:
             _check_line(str(change))
-        github.lines(self.folder, [(change.id, change.says) for change in changed])
+            github.annotation(self.folder, change.id, change.says)
         return held
 
     def _rejudged(self, run):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuronspec.cli.group import main, reported
-from neuronspec.cli.options import common_options, project_of, record_of
+from neuronspec.cli.options import common_options, project_of, verified
 from neuronspec.cli.runs import read_run
-from neuronspec.collection import collect, matching, named, under
+from neuronspec.collection import chosen, collect, matching, under
 from neuronspec.errors import NeuronspecError, ProjectError
 from neuronspec.ledger import NAME
 from neuronspec.project import Project
@@ -96,22 +96,14 @@ def _of_networks(
     project: Project, names: tuple[str, str], keyword: str | None, jobs: int | None
 ) -> list[list[dict[str, Any]]]:
     """What the specs say of the first network, verified of both; each is a run of its own."""
-    from neuronspec import runner, terminal
-    from neuronspec.ledger.runs import recorded
-
     stated = [question for question in collect(project) if question.recipe == names[0]]
     stated = matching(stated, keyword) if keyword else stated
     if not stated:
         raise ProjectError(
             f"no spec says anything of {names[0]}" + (f" that matches -k {keyword!r}" if keyword else "")
         )
-    asked = [under(project, stated, name) for name in names]
-    records = [record_of(project, None, jobs) for _ in names]
-    with terminal.Live(terminal.console(stderr=True)) as watcher:
-        for record, questions in zip(records, asked, strict=True):
-            for _ in recorded(record, runner.verify(project, questions, jobs, watcher), watcher):
-                pass
-    return [record.claims for record in records]
+    asked = [under(project, stated, name) for name in names]  # both are known to fit before one is verified
+    return [verified(project, questions, None, jobs) for questions in asked]
 
 
 @main.command()
@@ -132,10 +124,7 @@ def rejudge(run: str, paths: tuple[str, ...], keyword: str | None, verbose: bool
     from neuronspec.ledger.rejudge import rejudge as rejudged
 
     project = project_of(paths, None)
-    questions = named(project, paths)
-    questions = matching(questions, keyword) if keyword else questions
-    if not questions:
-        raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+    questions = chosen(project, paths, keyword)
     judged, out = rejudged(read_run(run), questions), terminal.console()
     refuse_other_networks(project, judged.results)
     for recipe in dict.fromkeys(result.question.recipe for result in judged.results):

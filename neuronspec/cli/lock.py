@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuronspec.cli.group import main, reported
-from neuronspec.cli.options import common_options, project_of, record_of, runs_option
+from neuronspec.cli.options import common_options, project_of, runs_option, verified
 from neuronspec.cli.runs import read_run
 from neuronspec.collection import Question, matching, named
 from neuronspec.errors import ProjectError
@@ -62,7 +62,7 @@ def lock(
         raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
     claims = _judged(project, questions, run, jobs, runs)
     changed = before.changes(claims) + before.gone()
-    accept = "" if update else "`--update` accepts it, with --run last of what was just verified"
+    accept = "" if update else "`--update` accepts it; with `--run last`, what was verified just now"
     click.echo(terminal.changes(changed, len(claims), accept) if before.lock.claims else _first(claims))
     if update:
         click.echo(_write(project, before, claims))
@@ -83,22 +83,16 @@ def _judged(
     project: Project, questions: Sequence[Question], run: str | None, jobs: int | None, runs: Path | None
 ) -> list[dict[str, Any]]:
     """What claims came to, as a run has it: in a run that is kept, or now."""
-    from neuronspec import runner, terminal
     from neuronspec.ledger.record import claim_json
     from neuronspec.ledger.rejudge import refuse_other_networks, rejudge
-    from neuronspec.ledger.runs import recorded
 
-    if run is not None:
-        judged = rejudge(read_run(run), questions)
-        for id, why in judged.unanswered.items():
-            raise ProjectError(f"the run does not answer {id}: {why}; verify it, or lock others")
-        refuse_other_networks(project, judged.results)
-        return [claim_json(result) for result in judged.results]
-    record = record_of(project, runs, jobs)
-    with terminal.Live(terminal.console(stderr=True)) as watcher:
-        for _ in recorded(record, runner.verify(project, questions, jobs, watcher), watcher):
-            pass
-    return record.claims
+    if run is None:
+        return verified(project, questions, runs, jobs)
+    judged = rejudge(read_run(run), questions)
+    for id, why in judged.unanswered.items():
+        raise ProjectError(f"the run does not answer {id}: {why}; verify it, or lock others")
+    refuse_other_networks(project, judged.results)
+    return [claim_json(result) for result in judged.results]
 
 
 def _write(project: Project, before: Held, claims: Sequence[Mapping[str, Any]]) -> str:

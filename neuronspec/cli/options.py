@@ -1,4 +1,4 @@
-"""Options that several commands have, and what reads them."""
+"""What several commands share: options, what reads them, and verifying claims to have them as a run does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuronspec.collection import Question
 from neuronspec.errors import ProjectError
 from neuronspec.files import keep_out_of_git
 from neuronspec.project import Project
@@ -48,6 +49,20 @@ def record_of(project: Project, runs: Path | None, jobs: int | None, json_file: 
     keep_out_of_git(project.store)
     copy = None if str(json_file) == "-" else json_file
     return Record(new_file(runs or folder_of(project.store)), environment(project.root, project.corpora, jobs), copy)
+
+
+def verified(
+    project: Project, questions: Sequence[Question], runs: Path | None, jobs: int | None
+) -> list[dict[str, Any]]:
+    """Verify claims, keep the run, and return them as it has them."""
+    from neuronspec import runner, terminal
+    from neuronspec.ledger.runs import recorded
+
+    record = record_of(project, runs, jobs)
+    with terminal.Live(terminal.console(stderr=True)) as watcher:
+        for _ in recorded(record, runner.verify(project, questions, jobs, watcher), watcher):
+            pass
+    return record.claims
 
 
 def read_corpora(told: Sequence[str]) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import click
 from neuronspec import github
 from neuronspec.cli.group import INTERRUPTED, main, reported
 from neuronspec.cli.options import common_options, corpus_option, project_of, record_of, runs_option, seeds_option
-from neuronspec.collection import Question, matching, named, read_seeds
+from neuronspec.collection import Question, chosen, matching, named, read_seeds
 from neuronspec.errors import ProjectError
 from neuronspec.files import check_target
 from neuronspec.ledger import NAME
@@ -67,13 +67,9 @@ def verify(
     that mutant survived, and the exit code is 1.
     """
     project = project_of(paths, store, corpora)
-    questions = named(project, paths, read_seeds(seeds) if seeds else None, full)
+    questions = chosen(project, paths, keyword, read_seeds(seeds) if seeds else None, full)
     if json_file is not None and str(json_file) != "-":
         check_target(json_file)
-    if keyword:
-        questions = matching(questions, keyword)
-        if not questions:
-            raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
     if held and (seeds or full or corpora):
         option = "--seeds" if seeds else "--full" if full else "--corpus"
         raise ProjectError(f"--lock holds for the networks that the specs name: leave out {option}, or --lock")
@@ -83,11 +79,13 @@ def verify(
 
 
 def lock_for(project: Project, paths: Sequence[str], keyword: str | None) -> Held:
-    """Return what a run is held to."""
+    """Return what a run is held to, before it begins: a spec that cannot be read is said now."""
     from neuronspec.ledger.changes import held_to
     from neuronspec.ledger.lock import read
 
-    return held_to(read(project.root / NAME), project, paths, keyword)
+    held = held_to(read(project.root / NAME), project, paths, keyword)
+    held.read_ahead()
+    return held
 
 
 def _verify(
@@ -124,8 +122,8 @@ def _verify(
         if github.wanted():
             wrong = [(result.question.id, terminal.headline(result)) for result in failed]
             wrong += [(change.id, change.says) for change in changed if change.fails]
-            for line in github.lines(project.root, wrong):
-                click.echo(line, err=to_stdout)
+            for id, says in wrong:
+                click.echo(github.annotation(project.root, id, says), err=to_stdout)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")
     if to_stdout:

@@ -225,6 +225,11 @@ class Held:
         known = all(claim["id"] in self.lock.claims for claim in claims)
         return changes(self.lock, claims, self.specs if known else self._all)
 
+    def read_ahead(self) -> None:
+        """Read the specs elsewhere, where it will be asked what they state."""
+        if self._lost(self.lock) or not self.specs.keys() <= self.lock.claims.keys():
+            self.everywhere()
+
     def gone(self) -> list[Change]:
         """Return the claims that no spec states any more; those that were only reworded are still there."""
         return gone(self.lock, self._all, self.within) if self._lost(self.lock) else []

@@ -11,7 +11,7 @@ import numpy as np
 
 from neuronspec.engine.replicates import median_interval
 from neuronspec.errors import ProjectError
-from neuronspec.ledger.record import PHASES
+from neuronspec.ledger.record import PHASES, from_plain
 
 Ends: TypeAlias = tuple[float, float]
 Claim: TypeAlias = Mapping[str, Any]
@@ -90,7 +90,7 @@ def _spent(claims: Sequence[Claim], phase: str) -> float:
 
 def _difference(before: Claim, after: Claim) -> Difference:
     gap, interval, paired = _gap(before, after)
-    values = (_number(before["value"]), _number(after["value"]))
+    values = (from_plain(before["value"]), from_plain(after["value"]))
     seconds = (_own(before), _own(after))
     return Difference(before["id"], (before["verdict"], after["verdict"]), values, gap, interval, paired, seconds)
 
@@ -137,7 +137,7 @@ def _of_sequences(one: Claim, other: Claim, before: Claim, after: Claim) -> tupl
 
 def _whole(told: Mapping[str, Any]) -> tuple[float, float, float]:
     """A value and its ends."""
-    return _number(told["value"]), _number(told["interval"][0]), _number(told["interval"][1])
+    return from_plain(told["value"]), from_plain(told["interval"][0]), from_plain(told["interval"][1])
 
 
 def _of_median(values: np.ndarray, each: Sequence[Ends]) -> Ends:
@@ -189,7 +189,3 @@ def between(
 
     gap = other - one
     return gap, (gap - off(other - other_low, one_high - one), gap + off(other_high - other, one - one_low))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -96,3 +96,8 @@ def _control(control: Control) -> dict[str, Any]:
 def plain(value: float) -> float | None:
     """Return a number as JSON has it, which knows no NaN."""
     return value if math.isfinite(value) else None
+
+
+def from_plain(value: float | None) -> float:
+    """Return a number as it was before ``plain``."""
+    return math.nan if value is None else value

@@ -14,7 +14,7 @@ from neuronspec.errors import ProjectError
 from neuronspec.language.claims import Claim, as_far
 from neuronspec.language.units import each
 from neuronspec.ledger.changes import otherwise
-from neuronspec.ledger.record import replicates_key
+from neuronspec.ledger.record import from_plain, replicates_key
 from neuronspec.project import Project
 from neuronspec.runner import Result, origin
 from neuronspec.shape import MOST_OF_AN_ID
@@ -105,7 +105,7 @@ def _judged(question: Question, claim: Mapping[str, Any]) -> Result:
 
 def _outcome(claim: Claim, told: Mapping[str, Any]) -> Outcome:
     controls = {name: _control(control) for name, control in told["controls"].items()}
-    value, ends = _number(told["value"]), (_number(told["interval"][0]), _number(told["interval"][1]))
+    value, ends = from_plain(told["value"]), (from_plain(told["interval"][0]), from_plain(told["interval"][1]))
     verdict, reason = told["verdict"], told["reason"]
     if verdict not in BEYOND_BOUNDS and math.isfinite(ends[0]):
         verdict, reason = concluded(claim, value, ends, controls)
@@ -123,15 +123,16 @@ def _outcome(claim: Claim, told: Mapping[str, Any]) -> Outcome:
 
 
 def _control(told: Mapping[str, Any]) -> Control:
-    low, high = map(_number, told["interval"])
-    below, above = map(_number, told["difference"])
+    low, high = map(from_plain, told["interval"])
+    below, above = map(from_plain, told["difference"])
     return Control(
-        _number(told["value"]), (below, above), told["draws"], told["note"], _number(told["p"]), interval=(low, high)
+        from_plain(told["value"]),
+        (below, above),
+        told["draws"],
+        told["note"],
+        from_plain(told["p"]),
+        interval=(low, high),
     )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def refuse_other_networks(project: Project, results: Sequence[Result]) -> None:
