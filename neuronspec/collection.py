@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neuronspec.engine.vocabulary import check
 from neuronspec.errors import NeuronspecError, ProjectError, SpecError, nearest
+from neuronspec.fit import check
 from neuronspec.language.claims import Claim
 from neuronspec.language.spec import MOST_SEEDS, Spec
 from neuronspec.networks.recipes import checkpoint

@@ -19,16 +19,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from neuronspec.engine.evaluate import View, estimate
-from neuronspec.engine.patching import Clean
-from neuronspec.engine.picks import Lane, places
-from neuronspec.engine.scan import PIECE, scan
-from neuronspec.engine.scanned import Scan
-from neuronspec.engine.selection import found
-from neuronspec.engine.subject import Subject
-from neuronspec.engine.tracing import Network, check_parity, trace
-from neuronspec.engine.vocabulary import misplaced, place_problems
+from neuronspec.engine.measures.evaluate import View, estimate
+from neuronspec.engine.picks.picks import found
+from neuronspec.engine.runs.edits import Clean
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.runs.tracing import Network, check_parity, trace
+from neuronspec.engine.scan.result import Scan
+from neuronspec.engine.scan.scan import PIECE, scan
+from neuronspec.engine.unit_sets import Lane, places
 from neuronspec.errors import NetworkError, SpecError, did_you_mean
+from neuronspec.fit import misplaced, place_problems
 from neuronspec.language.expression import Expression, as_kind
 from neuronspec.language.interventions import Intervention
 from neuronspec.language.measures import Behaviour, Measure, OverSeeds, measured, probe, r2, refuse_foresight

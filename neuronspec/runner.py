@@ -2,9 +2,9 @@
 
 collect           collection.py             spec files -> questions
 group by recipe   here
-load or train     networks/supply.py        in blocks, on all cores
-examine           engine/examine.py         trace, pick, intervene, judge: one network at a time, on all cores
-settle            engine/replicates.py      what single networks say -> the verdict on the claim
+load or train     named_networks.py         from the store, or in blocks on all cores
+examine           engine/verdicts/examine.py     trace, pick, intervene, judge: one network at a time, on all cores
+settle            engine/verdicts/replicates.py       what single networks say -> the verdict on the claim
 """
 
 from __future__ import annotations
@@ -12,26 +12,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from joblib import Parallel, delayed
 
 from neuronspec.collection import Question
-from neuronspec.engine.examine import Examined, Given, Request, examine, own_measures, subject_of
-from neuronspec.engine.replicates import Settled, median_controls, of_one_network, settle
-from neuronspec.engine.statistics import Outcome, against_bound
-from neuronspec.engine.subject import Subject
-from neuronspec.engine.tracing import Network, check_parity, trained
-from neuronspec.engine.vocabulary import check_places
-from neuronspec.errors import SpecError, TaskError
+from neuronspec.engine.verdicts.examine import Examined, Given, Request, examine
+from neuronspec.engine.verdicts.judge import Outcome, against_bound
+from neuronspec.engine.verdicts.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import measured, share_of_seeds
-from neuronspec.networks.checkpoints import load, made_of, untrained_twin, vocabulary_of
-from neuronspec.networks.recipes import Recipe, checkpoint
-from neuronspec.networks.store import Shelf
-from neuronspec.networks.supply import Weights, obtain
+from neuronspec.named_networks import networks_of, task_and_recipe
+from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Task
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
@@ -114,7 +108,7 @@ def verify(
     for name in dict.fromkeys(question.recipe for question in questions):
         group = [question for question in questions if question.recipe == name]
         began = time.perf_counter()
-        networks, origin = _networks(project, name, group, jobs, watcher)
+        networks, origin = networks_of(project, name, group, jobs, watcher)
         training = (time.perf_counter() - began) / len(group)
         examined = _examined(project, name, group, networks, jobs, watcher, mutate)
         yield [_result(question, evidence, training, origin) for question, evidence in examined]
@@ -130,114 +124,9 @@ def _result(question: Question, evidence: Evidence, training: float, origin: Map
     return Result(question, settled, evidence.outcomes, seconds, shared, evidence.parity, mutants, origin)
 
 
-def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network:
-    """Return one network by name; a recipe's is trained first where it is not stored."""
-    task, recipe = task_and_recipe(project, name)
-    if isinstance(recipe, checkpoint):
-        seed = _seed_of(recipe, seed)
-        found = given(project, name, [seed])[seed].network
-        check_parity(found)
-        return found
-    weights = provide(project, name, [seed], 1, watcher)[seed]
-    return trained(name, seed, recipe, task.vocabulary, task.ends, weights)
-
-
-def subject(project: Project, question: Question, seed: int, watcher: Watcher) -> Subject:
-    """Return what one claim is judged on in one network, which is trained first where it is not stored.
-
-    The watcher is warned of a network that has not learnt its task.
-    """
-    task, recipe = task_and_recipe(project, question.recipe)
-    seed = _seed_of(recipe, seed) if isinstance(recipe, checkpoint) else seed
-    alone = replace(question, spec=replace(question.spec, seeds=(seed,)))
-    networks, _ = _networks(project, question.recipe, [alone], 1, watcher)
-    common = _common(task, recipe, question.recipe, mutate=False)
-    found, unlearnt = subject_of(_request(common, task, seed, networks[seed], [alone]))
-    if unlearnt:
-        watcher.warn(f"{found.network.shown} {unlearnt}: verdicts on units would be *unlearnt*")
-    return found
-
-
-def _seed_of(recipe: checkpoint, seed: int) -> int:
-    """The seed itself where there is a checkpoint for each, else 0."""
-    return recipe.seeds((seed,))[0] if "{seed}" in str(recipe.file) else 0
-
-
-def _networks(
-    project: Project, name: str, questions: Sequence[Question], jobs: int, watcher: Watcher
-) -> tuple[Mapping[int, Weights] | Mapping[int, Given], dict[str, Any]]:
-    """Return the networks that some questions are about, by seed, and what they are made of."""
-    seeds = sorted({seed for question in questions for seed in question.seeds})
-    task, recipe = task_and_recipe(project, name)
-    if not isinstance(recipe, checkpoint):
-        shelf = Shelf.of(project.store, name, task, recipe)
-        return obtain(shelf, task, seeds, jobs, watcher), _origin(shelf.made_of, task)
-    networks = given(project, name, seeds)
-    sizes = networks[seeds[0]].network.sizes
-    for question in questions:  # what a checkpoint has was not known when its specs were collected
-        try:
-            check_places(question.spec, sizes)
-        except SpecError as error:
-            raise SpecError(f"{question.spec_id}: {error}") from error
-    return networks, _origin(made_of(recipe, project.root, seeds), task)
-
-
-def origin(project: Project, name: str, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return what networks are made of as their task has it now, as results tell it; nothing is trained for that."""
-    task, recipe = task_and_recipe(project, name)
-    if isinstance(recipe, checkpoint):
-        return _origin(made_of(recipe, project.root, seeds), task)
-    return _origin(Shelf.of(project.store, name, task, recipe).made_of, task)
-
-
-def _origin(networks: dict[str, Any], task: Task) -> dict[str, Any]:
-    """With what they are judged on."""
-    return networks | {"sequences": task.sequences_hash()}
-
-
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def task_and_recipe(project: Project, name: str) -> tuple[Task, Recipe | checkpoint]:
-    """Return what ``"counting/lstm"`` names."""
-    task_name, _, recipe_name = name.partition("/")
-    task = project.task(task_name)
-    return task, task.recipe(recipe_name)
-
-
-def trainable(project: Project, name: str) -> tuple[Task, Recipe]:
-    """Return what ``"counting/lstm"`` names, or raise TaskError where it names a checkpoint."""
-    task, recipe = task_and_recipe(project, name)
-    if isinstance(recipe, checkpoint):
-        raise TaskError(f"{name} is a checkpoint, {recipe.file}: there is nothing to train")
-    return task, recipe
-
-
-def provide(project: Project, name: str, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, Weights]:
-    """Return the networks of a recipe by seed, after training those that are not stored."""
-    task, recipe = trainable(project, name)
-    return obtain(Shelf.of(project.store, name, task, recipe), task, seeds, jobs, watcher)
-
-
-def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Given]:
-    """Return the networks of a checkpoint by seed."""
-    task, recipe = task_and_recipe(project, name)
-    assert isinstance(recipe, checkpoint)
-    vocabulary = vocabulary_of(recipe, task, name)
-    found: dict[int, Given] = {}
-    read: set[int] = set()
-    for seed in seeds:
-        model = load(recipe, project.root, name, seed, len(vocabulary))
-        weights = {parameter.data_ptr() for parameter in model.module.parameters()}
-        if weights & read:  # what was read for one seed would be overwritten by the next
-            raise TaskError(f"{name}: build returned the same weights twice: it must make a new module each time")
-        read |= weights
-        network = Network(name, seed, vocabulary, model, task.ends)
-        twin = untrained_twin(recipe, model, name, seed, len(vocabulary))
-        found[seed] = Given(network, replace(network, model=twin) if twin else None)
-    return found
 
 
 @dataclass
@@ -272,8 +161,8 @@ def _examined(
     """Return what the networks say to each question."""
     task, recipe = task_and_recipe(project, name)
     asked = {seed: [q for q in questions if seed in q.seeds] for seed in networks}
-    common = _common(task, recipe, name, mutate)
-    requests = [_request(common, task, seed, network, asked[seed]) for seed, network in networks.items()]
+    common = Request.of(name, task, recipe, mutate)
+    requests = [common.about(seed, network, task, _claims(asked[seed])) for seed, network in networks.items()]
     evidence = {question.id: Evidence() for question in questions}
     for done, said in enumerate(_each_examined(requests, jobs), start=1):
         for number, (question, outcome) in enumerate(zip(asked[said.seed], said.outcomes, strict=True)):
@@ -283,21 +172,8 @@ def _examined(
     return [(question, evidence[question.id]) for question in questions]
 
 
-def _common(task: Task, recipe: Recipe | checkpoint, name: str, mutate: bool) -> Request:
-    """What the requests for all networks of a recipe have in common."""
-    return Request(
-        name=name,
-        recipe=recipe if isinstance(recipe, Recipe) else None,
-        vocabulary=task.vocabulary,
-        discovery=task.draw("discovery"),
-        verification=task.draw("verification"),
-        census=task.census,
-        ends=task.ends,
-        temperature=task.temperature,
-        competence=task.competence,
-        own_words=task.own_words,
-        mutate=mutate,
-    )
+def _claims(questions: Sequence[Question]) -> list[Claim]:
+    return [question.claim for question in questions]
 
 
 def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]:
@@ -311,15 +187,6 @@ def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]
     alone = left <= START_UP or requests[0].given is not None
     parallel = Parallel(n_jobs=1 if alone else jobs, return_as="generator")
     yield from parallel(delayed(examine)(request) for request in requests[1:])
-
-
-def _request(
-    common: Request, task: Task, seed: int, network: Weights | Given, questions: Sequence[Question]
-) -> Request:
-    claims = [question.claim for question in questions]
-    measured_on = {measure: task.measured_on(measure) for measure in own_measures(claims)}
-    request = replace(common, seed=seed, claims=claims, measured_on=measured_on)
-    return replace(request, given=network) if isinstance(network, Given) else replace(request, weights=network)
 
 
 def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Outcome:

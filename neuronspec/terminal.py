@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from neuronspec.engine.statistics import Outcome
+from neuronspec.engine.verdicts.judge import Outcome
 from neuronspec.ledger.changes import Change
 from neuronspec.ledger.compare import Comparison
 from neuronspec.ledger.record import PHASES, control_notes

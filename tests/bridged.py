@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from neuronspec.engine.tracing import Network
+from neuronspec.engine.runs.tracing import Network
 from neuronspec.networks.models import build
 from neuronspec.networks.recipes import Recipe
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 import neuronspec as ns
-from neuronspec.engine.subject import Subject
-from neuronspec.engine.tracing import Network
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.runs.tracing import Network
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example

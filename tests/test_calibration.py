@@ -16,10 +16,10 @@ from neuronspec.calibration.cases import SIZES
 from neuronspec.calibration.populations import SHUFFLED, THEMES, populate
 from neuronspec.calibration.truth import truths, verdicts
 from neuronspec.cli import main
-from neuronspec.engine.evaluate import View, estimate
-from neuronspec.engine.signals import Sequences, values
-from neuronspec.engine.statistics import Estimate
-from neuronspec.engine.tracing import trace
+from neuronspec.engine.measures.estimates import Estimate
+from neuronspec.engine.measures.evaluate import View, estimate
+from neuronspec.engine.runs.tracing import trace
+from neuronspec.engine.sequences import Sequences, values
 from neuronspec.networks.models import tokens_of
 
 TEXTS = 100

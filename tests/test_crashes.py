@@ -9,10 +9,10 @@ from pathlib import Path
 from project_files import make
 
 from neuronspec.ledger import lock, runs
+from neuronspec.named_networks import task_and_recipe
 from neuronspec.networks.store import Shelf
 from neuronspec.networks.supply import _note, obtain
 from neuronspec.project import Project
-from neuronspec.runner import task_and_recipe
 from neuronspec.watcher import Watcher
 
 COMMAND = Path(__file__).parent / "commands" / "crash_test.py"

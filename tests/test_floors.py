@@ -16,21 +16,26 @@ FLOORS = """
     networks.models networks.training networks.store networks.supply
     networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
     networks.checkpoints
+    fit
     planted planted.parts planted.others planted.codes planted.build planted.roles
-    testing picture
-    engine engine.clock engine.vocabulary engine.statistics engine.svm_rfe engine.replicates engine.signals
-    engine.tracing engine.picks engine.patching engine.subject engine.view engine.unit_measures engine.detectors
-    engine.fits engine.behaviour_measures engine.integrated_gradients engine.onward engine.attribution
-    engine.evaluate engine.selection engine.matched engine.mutants engine.examine engine.drawn engine.scanned
-    engine.scan
-    notebook project collection runner
+    testing
+    engine engine.sequences engine.unit_sets
+    engine.numerics engine.numerics.linear_svm engine.numerics.integrated_gradients
+    engine.runs engine.runs.clock engine.runs.tracing engine.runs.edits engine.runs.subject
+    engine.measures engine.measures.estimates engine.measures.view engine.measures.of_units engine.measures.detectors
+    engine.measures.fits engine.measures.of_behaviour engine.measures.evaluate
+    engine.picks engine.picks.onward engine.picks.attribution engine.picks.picks
+    engine.scan engine.scan.result engine.scan.scan
+    engine.verdicts engine.verdicts.random_sets engine.verdicts.matched engine.verdicts.mutants
+    engine.verdicts.judge engine.verdicts.replicates engine.verdicts.examine
+    notebook project collection named_networks runner
     ledger ledger.record ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
     ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
-    show figures terminal tables
+    pictures pictures.picture pictures.show pictures.drawn pictures.figures terminal tables
     cli.group cli.options cli.verify cli.networks cli.pictures cli.runs cli.lock cli.compare cli.calibrate cli.start cli
-    __main__ pytest_run pytest_lock pytest_plugin
+    __main__ pytest_plugin pytest_plugin.run pytest_plugin.lock pytest_plugin.plugin
 """.split()
 
 

@@ -11,6 +11,7 @@ from neuronspec import runner
 from neuronspec.collection import collect
 from neuronspec.errors import StoreError
 from neuronspec.ledger.record import claim_json
+from neuronspec.named_networks import task_and_recipe
 from neuronspec.networks import store as store_module
 from neuronspec.networks.store import Shelf
 from neuronspec.project import Project
@@ -103,7 +104,7 @@ def test_a_network_that_never_learns_is_unlearnt(tmp_path):
 
 def test_damage_in_the_store_is_said_and_mended(project):
     first, _ = answers(project)
-    task, recipe = runner.task_and_recipe(project, "tiny/gru")
+    task, recipe = task_and_recipe(project, "tiny/gru")
     shelf = Shelf.of(project.store, "tiny/gru", task, recipe)
     shelf.weights_file(1).write_bytes(b"not a network")
     again, told = answers(project)

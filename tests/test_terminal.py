@@ -5,7 +5,7 @@ import math
 import pytest
 from rich.console import Console
 
-from neuronspec.engine.statistics import Outcome
+from neuronspec.engine.verdicts.judge import Outcome
 from neuronspec.terminal import PIPE_WIDTH, Live, _seed, console, number, span
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from neuronspec.engine.signals import Sequences, values
-from neuronspec.engine.tracing import Network, check_parity
+from neuronspec.engine.runs.tracing import Network, check_parity
+from neuronspec.engine.sequences import Sequences, values
 from neuronspec.errors import NeuronspecError
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example

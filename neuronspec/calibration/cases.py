@@ -12,7 +12,7 @@ import numpy as np
 from neuronspec.calibration.candidates import FAMILIES, Candidate, planted_role
 from neuronspec.calibration.populations import POOL, Population, populate
 from neuronspec.calibration.truth import CLEARED, Truth, ahead, truths, verdicts
-from neuronspec.engine.statistics import Outcome
+from neuronspec.engine.verdicts.judge import Outcome
 from neuronspec.networks.tasks import Example
 
 SIZES = (25, 50, 100, 200)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuronspec.calibration.populations import Population
-from neuronspec.engine.evaluate import View, estimate
-from neuronspec.engine.statistics import Estimate, interval
+from neuronspec.engine.measures.estimates import Estimate, interval
+from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.language.measures import Measure, correlation, mean, peak, share
 
 SIZES = (10, 20, 50, 200)

@@ -8,11 +8,11 @@ from random import Random
 
 import numpy as np
 
-from neuronspec.engine.examine import Given
-from neuronspec.engine.picks import Lane, UnitSet
-from neuronspec.engine.signals import Sequences, values
-from neuronspec.engine.subject import Subject
-from neuronspec.engine.tracing import Network
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.runs.tracing import Network
+from neuronspec.engine.sequences import Sequences, values
+from neuronspec.engine.unit_sets import Lane, UnitSet
+from neuronspec.engine.verdicts.examine import Given
 from neuronspec.language.signals import Signal, char, label, one_of, position, regex
 from neuronspec.language.units import Site
 from neuronspec.networks.cells import Place

@@ -14,7 +14,7 @@ from rich.table import Table
 from neuronspec.calibration.cases import Case
 from neuronspec.calibration.coverage import Trial
 from neuronspec.calibration.run import Found
-from neuronspec.engine.statistics import wilson
+from neuronspec.engine.measures.estimates import wilson
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
 from neuronspec.ledger.circumstances import environment

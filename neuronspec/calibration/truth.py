@@ -11,9 +11,10 @@ import numpy as np
 
 from neuronspec.calibration.candidates import Candidate
 from neuronspec.calibration.populations import Population
-from neuronspec.engine.evaluate import View, estimate
-from neuronspec.engine.examine import Request, examine
-from neuronspec.engine.statistics import LEVEL, Outcome, resamples
+from neuronspec.engine.measures.estimates import LEVEL, resamples
+from neuronspec.engine.measures.evaluate import View, estimate
+from neuronspec.engine.verdicts.examine import Request, examine
+from neuronspec.engine.verdicts.judge import Outcome
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import correlation, cross_entropy
 from neuronspec.networks.tasks import Example

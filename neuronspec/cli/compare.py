@@ -81,7 +81,7 @@ def _since_locked(project: Project, run: str, keyword: str | None) -> tuple[list
 
 
 def _is_network(project: Project, name: str) -> bool:
-    from neuronspec.runner import task_and_recipe
+    from neuronspec.named_networks import task_and_recipe
 
     if name.count("/") != 1 or name.endswith(".json") or Path(name).exists():
         return False

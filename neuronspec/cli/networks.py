@@ -25,16 +25,16 @@ def train(
     networks: tuple[str, ...], seeds: str | None, corpora: tuple[str, ...], jobs: int | None, store: Path | None
 ) -> None:
     """Train networks, e.g. counting/lstm, and keep them in the store; seed 0 unless --seeds is given."""
-    from neuronspec import runner, terminal
+    from neuronspec import named_networks, runner, terminal
 
     project = project_of((), store, corpora)
     chosen = read_seeds(seeds) if seeds else (0,)
     for name in networks:
-        runner.trainable(project, name)
+        named_networks.trainable(project, name)
     with terminal.Live(terminal.console(stderr=True)) as watcher:
         for name in networks:
             began = time.perf_counter()
-            found = runner.provide(project, name, chosen, jobs or runner.cores(), watcher)
+            found = named_networks.provide(project, name, chosen, jobs or runner.cores(), watcher)
             stored = [file for file in found.values() if isinstance(file, Path)]
             where = stored[0].parent if stored else "nowhere"
             click.echo(f"{name}: {len(stored)} networks in {where} ({time.perf_counter() - began:.1f} s)")
@@ -77,14 +77,15 @@ def trace(
 
     neuronspec trace counting/lstm --text aaaXbbb --unit 3 --gates --out counter.png
     """
-    from neuronspec import picture, runner, show, terminal
+    from neuronspec import named_networks, terminal
+    from neuronspec.pictures import picture, show
 
     text = sys.stdin.read() if text == "-" else text
     for file in files:
         check_target(file, "the picture")
         picture.check_suffix(file)
     with terminal.Live(terminal.console(stderr=True)) as watcher:
-        read = runner.network(project_of((), store), network, seed, watcher)
+        read = named_networks.network(project_of((), store), network, seed, watcher)
     shown = show.series(read, text, site, layer, units, gates)
     for file in files:
         try:

@@ -47,8 +47,9 @@ def draw(claim: str, kind: str, seed: int | None, file: Path | None, store: Path
     \b
       neuronspec draw "one unit knows the letter" --as paths --out letter.png
     """  # noqa: D301  # click's mark for lines that are not to be joined
-    from neuronspec import figures, runner, terminal
-    from neuronspec.engine.drawn import check_kind, drawn
+    from neuronspec import named_networks, terminal
+    from neuronspec.pictures import figures
+    from neuronspec.pictures.drawn import check_kind, drawn
 
     project = project_of((claim,) if "::" in claim else (), store)
     question = one(project, claim)
@@ -58,7 +59,7 @@ def draw(claim: str, kind: str, seed: int | None, file: Path | None, store: Path
     check_target(file, "the picture")
     figures.check_target_suffix(file)
     with terminal.Live(terminal.console(stderr=True)) as watcher:
-        subject = runner.subject(project, question, seed, watcher)
+        subject = named_networks.subject(project, question, seed, watcher)
     shown = drawn(kind, question.claim, subject)
     try:
         figures.write(shown, question.claim, file, [question.sentence, subject.network.shown])

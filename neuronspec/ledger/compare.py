@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from neuronspec.engine.replicates import median_interval
+from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.ledger.record import PHASES, from_plain
 

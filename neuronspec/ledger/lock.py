@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 
 from neuronspec import shape
-from neuronspec.engine.replicates import median_interval
+from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
 from neuronspec.ledger import NAME

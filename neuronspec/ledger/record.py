@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from typing import Any
 
-from neuronspec.engine.replicates import of_one_network
-from neuronspec.engine.statistics import Control, Outcome
+from neuronspec.engine.verdicts.judge import Control, Outcome
+from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import key, to_json
 from neuronspec.runner import Result

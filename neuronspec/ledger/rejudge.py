@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuronspec.collection import Question
-from neuronspec.engine.replicates import of_one_network, settle
-from neuronspec.engine.statistics import MOVED_AS_FAR, Control, Outcome, concluded
+from neuronspec.engine.verdicts.judge import MOVED_AS_FAR, Control, Outcome, concluded
+from neuronspec.engine.verdicts.replicates import of_one_network, settle
 from neuronspec.errors import ProjectError
 from neuronspec.language.claims import Claim, as_far
 from neuronspec.language.units import each
 from neuronspec.ledger.changes import otherwise
 from neuronspec.ledger.record import from_plain, replicates_key
+from neuronspec.named_networks import origin
 from neuronspec.project import Project
-from neuronspec.runner import Result, origin
+from neuronspec.runner import Result
 from neuronspec.shape import MOST_OF_AN_ID
 
 BEYOND_BOUNDS = ("error", "not applicable", "unlearnt")

@@ -8,8 +8,8 @@ from torch import nn
 
 import neuronspec as ns
 from neuronspec import wrap
-from neuronspec.engine.attribution import attribute_all
-from neuronspec.engine.subject import Subject
+from neuronspec.engine.picks.attribution import attribute_all
+from neuronspec.engine.runs.subject import Subject
 from neuronspec.networks.tasks import Example
 from neuronspec.networks.training import one_thread
 

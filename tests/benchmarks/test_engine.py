@@ -4,7 +4,7 @@ import pytest
 from planted import STRINGS, subject
 
 import neuronspec as ns
-from neuronspec.engine.picks import UnitSet
+from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.networks.training import one_thread
 
 UNIT = ns.cell[0]

@@ -10,9 +10,9 @@ from torch import nn
 
 import neuronspec as ns
 from neuronspec import wrap
-from neuronspec.engine.picks import UnitSet
-from neuronspec.engine.subject import Subject
-from neuronspec.engine.tracing import trace
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.runs.tracing import trace
+from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.networks.tasks import Example
 from neuronspec.networks.training import one_thread
 

@@ -7,7 +7,7 @@ from sklearn.feature_selection import RFE
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
-from neuronspec.engine.svm_rfe import eliminate
+from neuronspec.engine.numerics.linear_svm import eliminate
 from neuronspec.networks.training import one_thread
 
 

@@ -69,7 +69,7 @@ COMMANDS = {
     "verify --lock": ["verify", "--lock"],
     "verify --json": ["verify", "--json", "run.json"],
     "lock --update": ["lock", "--update"],
-    "pytest": ["-q", "-p", "neuronspec.pytest_plugin", "specs/", "--neuronspec-lock"],
+    "pytest": ["-q", "-p", "neuronspec.pytest_plugin.plugin", "specs/", "--neuronspec-lock"],
 }
 WEIGHTS = {"train": 5, "verify --lock": 4, "verify --json": 5, "lock --update": 4, "pytest": 2}
 HELD = ("verify --lock", "pytest")

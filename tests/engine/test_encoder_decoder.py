@@ -10,13 +10,13 @@ import pytest
 import torch
 
 import neuronspec as ns
-from neuronspec.engine import vocabulary
-from neuronspec.engine.attribution import attribute
-from neuronspec.engine.evaluate import View, estimate
-from neuronspec.engine.examine import Request, examine
-from neuronspec.engine.picks import UnitSet
-from neuronspec.engine.selection import contributions, found
-from neuronspec.engine.subject import Subject, limits
+from neuronspec import fit
+from neuronspec.engine.measures.evaluate import View, estimate
+from neuronspec.engine.picks.attribution import attribute
+from neuronspec.engine.picks.picks import contributions, found
+from neuronspec.engine.runs.subject import Subject, limits
+from neuronspec.engine.unit_sets import UnitSet
+from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.errors import Undecidable
 from neuronspec.language.units import SITES
 from neuronspec.networks.recipes import KINDS as SITES_OF
@@ -456,7 +456,7 @@ def verdicts():
     """What one trained network says to all claims."""
     task = TASK
     for sentence, (claim, _) in CLAIMS.items():
-        vocabulary.check(ns.Spec("asked/gru", claims={sentence: claim}), task, TRAINED)
+        fit.check(ns.Spec("asked/gru", claims={sentence: claim}), task, TRAINED)
     (trained,) = train_block(TRAINED, task.draw("corpus"), task.vocabulary, [0])
     request = Request(
         name="asked/gru",

@@ -13,7 +13,7 @@ HEAVY = ["torch", "numpy", "sklearn", "joblib", "jaxtyping", "scipy", "matplotli
 
 @pytest.mark.parametrize(
     "modules",
-    ["neuronspec", "neuronspec.pytest_plugin", "neuronspec.collection", "neuronspec.networks", "neuronspec.cli"],
+    ["neuronspec", "neuronspec.pytest_plugin.plugin", "neuronspec.collection", "neuronspec.networks", "neuronspec.cli"],
 )
 def test_import_loads_nothing_heavy(modules):
     code = f"import sys, {modules}; print([m for m in {HEAVY} if m in sys.modules])"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_claims import claim, replicate
 
-from neuronspec.engine.statistics import compare as paired_bootstrap
-from neuronspec.engine.statistics import influences, interval, per_sequence
+from neuronspec.engine.measures.estimates import influences, interval, per_sequence
+from neuronspec.engine.verdicts.judge import compare as paired_bootstrap
 from neuronspec.errors import ProjectError
 from neuronspec.ledger.compare import between, compare, correlation
 

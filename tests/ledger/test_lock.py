@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from run_claims import claim, measured, replicate
 
-from neuronspec.engine.replicates import median_interval
+from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.ledger.lock import Lock, lock_of, locked, merged, read, refuse_errors, text_of, told_seeds, write
 

@@ -146,7 +146,7 @@ def test_a_run_that_kept_too_little(questions, run):
 
 def test_a_sample_is_decided_or_left_undecided_but_never_otherwise():
     """A claim that a quarter of the sequences decided, judged by a bound that they do not decide."""
-    from neuronspec.engine.statistics import Control, concluded
+    from neuronspec.engine.verdicts.judge import Control, concluded
 
     claim, controls = ns.exact_match() >= 0.9, {}
     assert concluded(claim, 0.95, (0.91, 0.99), controls) == ("supported", "")

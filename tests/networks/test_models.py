@@ -8,7 +8,7 @@ import torch
 from bridged import VOCABULARY, network, recipe
 from torch import nn
 
-from neuronspec.engine.tracing import Network, Rows, generate, room, texts, trace
+from neuronspec.engine.runs.tracing import Network, Rows, generate, room, texts, trace
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, LanguageModel, build, later, stack, tokens_of, unstack
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example

@@ -1,0 +1,125 @@
+"""Measures of a unit as a detector of a yes/no signal."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from neuronspec.engine.measures.estimates import Estimate
+from neuronspec.engine.measures.of_units import one_unit, sums, want_variety
+from neuronspec.engine.measures.view import View, estimate
+from neuronspec.engine.sequences import values
+from neuronspec.errors import Undecidable
+from neuronspec.language import measures as words
+
+THRESHOLDS = 256
+"""So many thresholds at most describe a curve of precision and recall."""
+
+
+def _told_apart(measure: words.SignalMeasure, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values ``[lane sequence step]``, and where the signal holds and where it does not, ``[sequence step]``.
+
+    Where nothing is resampled, all sequences count as one.
+    """
+    x, kept = one_unit(measure, view)
+    now = values(measure.signal, view.sequences)
+    want_variety(measure.signal, now[kept & np.isfinite(now)])
+    holds, fails = kept & (now == 1), kept & (now == 0)
+    if not (holds | fails)[kept & np.isfinite(now)].all():
+        raise Undecidable(f"{measure.signal} has values other than 0 and 1, and a detector tells yes from no")
+    if not view.resampled:
+        x, holds, fails = x.reshape(len(x), 1, -1), holds.reshape(1, -1), fails.reshape(1, -1)
+        return x, holds, fails
+    return x.swapaxes(1, 2), holds.T, fails.T
+
+
+# AUROC: how many pairs of a step where the signal holds and one where it does not are in order.
+
+
+@estimate.register
+def _(measure: words.auroc, view: View) -> Estimate:
+    x, holds, fails = _told_apart(measure, view)
+    return Estimate(np.stack([_pairs(lane, holds, fails) for lane in x]), _area)
+
+
+def _pairs(
+    x: Float[np.ndarray, "sequence step"],
+    holds: Bool[np.ndarray, "sequence step"],
+    fails: Bool[np.ndarray, "sequence step"],
+) -> Float[np.ndarray, "sequence part"]:
+    """Return, of each sequence: pairs in order with the steps of every other one, itself as a row of 1, and counts.
+
+    Pairs of sequences are no sum over sequences, but totals of these parts hold what a resample needs: how many pairs
+    in order the drawn sequences have with each other one, and how often that one is drawn.
+    """
+    sequences = len(x)
+    present = (holds | fails).any(1)
+    if np.isnan(x[holds | fails]).any():
+        return np.full((sequences, 2 * sequences + 2), np.nan)
+    whose, positive = np.nonzero(holds)[0], x[holds]
+    ordered = np.zeros((sequences, sequences))
+    for other in np.nonzero(fails.any(1))[0]:
+        negative = np.sort(x[other][fails[other]])
+        below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
+        ordered[:, other] = np.bincount(whose, below, sequences) / 2  # equals count half
+    return np.concatenate([ordered, np.diag(present.astype(float)), holds.sum(1)[:, None], fails.sum(1)[:, None]], 1)
+
+
+def _area(totals: np.ndarray) -> np.ndarray:
+    sequences = (totals.shape[-1] - 2) // 2
+    ordered, drawn = totals[..., :sequences], totals[..., sequences:-2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (ordered * drawn).sum(-1) / (totals[..., -2] * totals[..., -1])
+
+
+# AUPRC: the mean precision at the thresholds that the steps where the signal holds give.
+
+
+@estimate.register
+def _(measure: words.auprc, view: View) -> Estimate:
+    x, holds, fails = _told_apart(measure, view)
+    return Estimate(np.stack([_at_thresholds(lane, holds, fails) for lane in x]), _average_precision)
+
+
+def _at_thresholds(
+    x: Float[np.ndarray, "sequence step"],
+    holds: Bool[np.ndarray, "sequence step"],
+    fails: Bool[np.ndarray, "sequence step"],
+) -> Float[np.ndarray, "sequence part"]:
+    """Return how many steps of each kind lie between thresholds, how many hold, and how many sequences are read."""
+    if np.isnan(x[holds | fails]).any():
+        return np.full((len(x), 2 * THRESHOLDS + 2), np.nan)
+    thresholds = np.unique(x[holds])
+    if len(thresholds) > THRESHOLDS:
+        thresholds = np.unique(np.quantile(x[holds], np.linspace(0, 1, THRESHOLDS), method="lower"))
+    counts = np.zeros((2, len(x), THRESHOLDS + 1))
+    for kind, where in enumerate((holds, fails)):
+        bins = np.searchsorted(thresholds, x[where], "right")  # 0: below all of them
+        np.add.at(counts[kind], (np.nonzero(where)[0], bins), 1)
+    read = counts.sum((0, 2))  # a sequence counts, be there nothing above the thresholds
+    return np.concatenate([counts[0, :, 1:], counts[1, :, 1:], counts[0].sum(1)[:, None], read[:, None]], 1)
+
+
+def _average_precision(totals: np.ndarray) -> np.ndarray:
+    right, wrong = totals[..., :THRESHOLDS], totals[..., THRESHOLDS:-2]
+    above, all_above = right[..., ::-1].cumsum(-1)[..., ::-1], (right + wrong)[..., ::-1].cumsum(-1)[..., ::-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.where(all_above > 0, above / all_above, 0.0)
+        return (right * precision).sum(-1) / totals[..., -2]
+
+
+@estimate.register
+def _(measure: words.f1, view: View) -> Estimate:
+    x, kept = one_unit(measure, view)
+    now = values(measure.signal, view.sequences)
+    want_variety(measure.signal, now[kept & np.isfinite(now)])
+    kept = kept & np.isfinite(now)
+    said = np.where(np.isnan(x), np.nan, x > measure.above)
+    held = np.broadcast_to(now == 1, x.shape)
+    return Estimate(sums(kept, said * held, said * ~held, (1 - said) * held, np.ones_like(said)), _f1)
+
+
+def _f1(totals: np.ndarray) -> np.ndarray:
+    hit, false, missed, _ = np.moveaxis(totals, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return 2 * hit / (2 * hit + false + missed)

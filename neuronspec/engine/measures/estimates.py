@@ -1,0 +1,216 @@
+"""Estimates, intervals and verdicts.
+
+The unit of resampling is the sequence: steps within one are not independent. So every measure is kept as sums that
+each sequence adds (``parts``) and a function of their totals (``finish``); any resample of sequences is then one
+matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import stdtrit
+
+RESAMPLES = 2000
+LEVEL = 0.95
+FEWEST_SEQUENCES = 10
+"""Below this many, resampling sequences says next to nothing about others."""
+
+Finish = Callable[[Float[np.ndarray, "*shape part"]], Float[np.ndarray, "*shape"]]
+
+
+def ratio(totals: Float[np.ndarray, "*shape part"]) -> Float[np.ndarray, "*shape"]:
+    """Sum of values over how many there are: the mean. NaN where there are none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return totals[..., 0] / totals[..., 1]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure on every lane, as what each sequence adds to it.
+
+    Args:
+        parts: what each sequence adds. Lane 0 holds the claimed units, the others what stands in for them.
+        finish: turns totals of parts into the measure.
+        yes_no: whether each sequence adds one yes or no, and how many it adds (0 or 1), under ``ratio``.
+    """
+
+    parts: Float[np.ndarray, "lane sequence part"]
+    finish: Finish = ratio
+    yes_no: bool = False
+    binary: int = 0
+    """Of how many yes or no's per sequence it is made, where it is of nothing else; each is two parts, as above."""
+    fewest: float = math.inf
+    """Of a measure made of others: how many sequences contribute to the one with the fewest."""
+
+    @property
+    def contributing(self) -> float:
+        """How many sequences add anything to lane 0."""
+        return min(self.fewest, int(np.any(self.parts[0], axis=-1).sum()))
+
+    @property
+    def values(self) -> Float[np.ndarray, " lane"]:
+        """The measure on every lane, over all sequences."""
+        return self.finish(self.parts.sum(1))
+
+    def at(self, weights: Float[np.ndarray, "resample sequence"]) -> Float[np.ndarray, "lane resample"]:
+        """The measure with each sequence counted so often."""
+        return self.finish(np.einsum("rs,lsp->lrp", weights, self.parts, optimize=True))
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference to another measure on the same sequences."""
+        return self._joined(other, lambda left, right: left - right)
+
+    def relative_to(self, other: Estimate) -> Estimate:
+        """This measure over another, minus one."""
+        return self._joined(other, lambda left, right: left / right - 1)
+
+    def _joined(self, other: Estimate, join: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
+        lanes = max(len(self.parts), len(other.parts))
+        left, right = (np.broadcast_to(e.parts, (lanes, *e.parts.shape[1:])) for e in (self, other))
+        cut = left.shape[-1]
+
+        def finish(totals: np.ndarray) -> np.ndarray:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return join(self.finish(totals[..., :cut]), other.finish(totals[..., cut:]))
+
+        fewest = min(self.contributing, other.contributing)
+        binary = self.binary + other.binary if self.binary and other.binary else 0
+        return Estimate(np.concatenate([left, right], -1), finish, fewest=fewest, binary=binary)
+
+    def with_doubt(self, first: float = 1) -> Estimate:
+        """Return the estimate with two more sequences, where it is made of yes or no's: one of each, in turn.
+
+        Where all sequences say the same, resampling them says that no other could. (Agresti and Min 2005, "Simple
+        improved confidence intervals for comparing matched proportions", add two to as many cells.)
+        """
+        if not self.binary:
+            return self
+        each = np.array([first, 1 - first])[:, None] * np.ones(self.binary)
+        each[:, 1::2] = 1 - each[:, 1::2]
+        more = np.stack([each, np.ones_like(each)], -1).reshape(2, -1)
+        doubt = np.repeat(self.parts.max(1, keepdims=True), 2, 1)  # what else there is says the same of all sequences
+        doubt[..., : more.shape[1]] = more
+        return replace(self, parts=np.concatenate([self.parts, doubt], 1))
+
+
+def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
+    """Mirror each lane at the centre of its measure so that it lies on the same side of it as ``like``.
+
+    What stands in for a unit, or for a signal, may go with it the other way round, and is no worse for that.
+    """
+    if centre is None:
+        return estimate
+    signs = np.where((estimate.values < centre) == (like < centre), 1.0, -1.0)
+
+    def finish(totals: np.ndarray) -> np.ndarray:
+        values = estimate.finish(totals)
+        return centre + signs.reshape(-1, *[1] * (values.ndim - 1)) * (values - centre)
+
+    return replace(estimate, finish=finish)
+
+
+def worst(
+    estimates: Sequence[Estimate], counts: Int[np.ndarray, " lane"], short: Callable[[np.ndarray], np.ndarray]
+) -> Estimate:
+    """Join estimates, one per unit, to that of the worst unit; undefined where it is undefined for any.
+
+    Args:
+        counts: how many units each lane has; the estimates beyond them are passed over.
+        short: how bad a value is.
+    """
+    cuts = np.cumsum([e.parts.shape[-1] for e in estimates])
+    there = np.repeat((np.arange(len(estimates)) < counts[:, None])[:, None], estimates[0].parts.shape[1], 1)
+
+    def finish(totals: np.ndarray) -> np.ndarray:
+        *each, present = np.split(totals, cuts, -1)
+        values = np.stack([e.finish(t) for e, t in zip(estimates, each, strict=True)], -1)
+        bad = np.where(np.isnan(values), np.inf, short(values))
+        worst = np.where(present > 0, bad, -np.inf).argmax(-1)
+        found: np.ndarray = np.take_along_axis(values, worst[..., None], -1)[..., 0]
+        return found
+
+    fewest = min(e.contributing for e in estimates)
+    binary = sum(e.binary for e in estimates) if all(e.binary for e in estimates) else 0
+    parts = np.concatenate([*(e.parts for e in estimates), there.astype(float)], -1)
+    return Estimate(parts, finish, fewest=fewest, binary=binary)
+
+
+def per_sequence(
+    values: Float[np.ndarray, "lane sequence"], used: Bool[np.ndarray, " sequence"], yes_no: bool = False
+) -> Estimate:
+    """The mean of one value per sequence, over the sequences that are used and have one."""
+    counted = used & np.isfinite(values)
+    parts = np.stack([np.where(counted, values, 0.0), counted.astype(float)], -1)
+    return Estimate(parts, ratio, yes_no, binary=int(yes_no))
+
+
+@lru_cache(maxsize=8)
+def resamples(sequences: int) -> Float[np.ndarray, "resample sequence"]:
+    """How often each sequence is drawn in each bootstrap resample; the same for every measure, so they pair up."""
+    rng = np.random.default_rng(sequences)
+    return rng.multinomial(sequences, [1 / sequences] * sequences, size=RESAMPLES).astype(float)
+
+
+def wilson(yes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's interval for a share."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, z2 = yes / n, z * z
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return (max(0.0, middle - half) if yes else 0.0), (min(1.0, middle + half) if yes < n else 1.0)
+
+
+def percentiles(values: Float[np.ndarray, " resample"], level: float = LEVEL) -> tuple[float, float]:
+    """The central part of what resampling gave; NaN where it is undefined in more resamples than that leaves out."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < level * len(values):  # what is so often undefined has no interval
+        return math.nan, math.nan
+    tail = (1 - level) / 2
+    low, high = np.quantile(finite, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def expanded(level: float, sequences: float) -> float:
+    """Return the level at which to cut a bootstrap of so many sequences, so that it holds the truth as often as asked.
+
+    Resampling knows nothing of what a small sample misses: its intervals are as short as normal ones with the variance
+    over n. (Hesterberg 2015, "What teachers should know about the bootstrap": the expanded percentile interval.)
+    """
+    if sequences < 2:
+        return level
+    wide = stdtrit(sequences - 1, (1 + level) / 2) * math.sqrt(sequences / (sequences - 1))
+    return 2 * NormalDist().cdf(wide) - 1
+
+
+def interval(estimate: Estimate, census: bool, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of lane 0: a point for a census, Wilson's for yes/no, the cluster bootstrap's otherwise."""
+    value = float(estimate.values[0])
+    if census or not math.isfinite(value):
+        return value, value
+    if estimate.yes_no:
+        yes, n = estimate.parts[0].sum(0)
+        return wilson(float(yes), float(n), level)
+    ours = replace(estimate, parts=estimate.parts[:1]).with_doubt()
+    return percentiles(ours.at(resamples(ours.parts.shape[1]))[0], expanded(level, estimate.contributing))
+
+
+# Controls and verdicts.
+
+
+def influences(estimate: Estimate) -> tuple[float, ...]:
+    """Return how far each sequence draws lane 0: n - 1 times what the value loses without it; NaN is told as zero.
+
+    These are the jackknife's: those of two measures on the same sequences tell how far the two go together.
+    (Efron 1982, "The jackknife, the bootstrap and other resampling plans".)
+    """
+    parts = estimate.parts[:1]
+    totals = parts.sum(1, keepdims=True)
+    lost = estimate.finish(totals) - estimate.finish(totals - parts)
+    return tuple(np.nan_to_num((parts.shape[1] - 1) * lost[0], posinf=0.0, neginf=0.0).tolist())

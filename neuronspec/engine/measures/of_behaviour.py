@@ -1,0 +1,209 @@
+"""Measures of behaviour: of what the network generates, and of what it expects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import singledispatch
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from neuronspec.engine.measures.estimates import Estimate, per_sequence, ratio
+from neuronspec.engine.measures.view import View, estimate
+from neuronspec.engine.runs.edits import Clean
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.sequences import NOWHERE, Sequences, holds, moments
+from neuronspec.errors import Undecidable, did_you_mean
+from neuronspec.language import measures as words
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression
+from neuronspec.language.signals import Shifted, char, one_of, symbol
+from neuronspec.networks.tasks import Example, Generated, joined
+from neuronspec.networks.training import IGNORED
+
+# Of what the network generates: one value per sequence.
+
+
+@singledispatch
+def of_run(measure: object, run: Generated, example: Example) -> float:
+    """Return a measure of what the network generated from the prompt of an example; NaN where it has none."""
+    raise NotImplementedError(f"no measure of a run for {measure!r}")
+
+
+@of_run.register
+def _(measure: words.exact_match, run: Generated, example: Example) -> float:
+    return run.exact
+
+
+@of_run.register(words.length)
+@of_run.register(words.count)
+def _(measure: words.length | words.count, run: Generated, example: Example) -> float:
+    if measure.what is None:
+        return len(run.came)
+    if isinstance(measure.what, char | symbol):
+        wanted = tokens(measure.what, example)
+        return sum(run.came.count(token) for token in wanted) if wanted else math.nan
+    text = Sequences([Example(joined(run.prompt, run.came))])
+    return float(holds(measure.what, text)[len(run.prompt) :].sum())
+
+
+@of_run.register
+def _(measure: words.step_of, run: Generated, example: Example) -> float:
+    wanted = tokens(measure.what, example)
+    return next((len(run.prompt) + i for i, token in enumerate(run.said) if token in wanted), math.nan)
+
+
+@of_run.register
+def _(measure: words.emits, run: Generated, example: Example) -> float:
+    step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
+    if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
+        return math.nan
+    return step < len(run.said) and run.said[step] in wanted
+
+
+def _asked_for(moment: object, examples: Sequence[Example]) -> list[int]:
+    """The step of a moment; what a network generates may go on beyond the end of what is due."""
+    if isinstance(moment, Shifted):
+        inner = _asked_for(moment.moment, examples)
+        return [NOWHERE if step == NOWHERE else max(NOWHERE, step + moment.steps) for step in inner]
+    return moments(moment, Sequences(examples)).tolist()
+
+
+_AT = "at"
+"""The event that stands for the moment a measure asks for."""
+
+
+def tokens(what: Expression, example: Example) -> tuple[str, ...]:
+    """Return the tokens that a character, ``one_of`` or a symbol stands for; none where a sequence lacks the symbol."""
+    if isinstance(what, char):
+        return (what.symbol,)
+    if isinstance(what, one_of):
+        return tuple(what.symbols)
+    return tuple(v for name, v in example.symbols.items() if name == what.name)  # type: ignore[attr-defined]
+
+
+def check_symbols(measure: Expression, examples: Sequence[Example]) -> None:
+    """Raise Undecidable for a symbol that no sequence has."""
+    known = {name for example in examples for name in example.symbols}
+    for part in measure.parts():
+        if isinstance(part, symbol) and part.name not in known:
+            raise Undecidable(f"the task gives no symbol {part.name!r}{did_you_mean(part.name, known)}")
+
+
+def own_words(subject: Subject, examples: Sequence[Example], wanted: Sequence[Claim]) -> list[Example | None]:
+    """Return examples as a network puts them itself; None for one whose run does not meet what is wanted of it.
+
+    Events and symbols are about what was asked for, and stay; labels are about what was due, and do not.
+    """
+    runs = replace(subject, verification=tuple(examples), whole=None).runs()
+    try:
+        asked = [_with_moment(claim.measure, examples) for claim in wanted]
+    except Undecidable:  # none has the moment
+        return [None] * len(examples)
+    found: list[Example | None] = []
+    for number, (run, example) in enumerate(zip(runs, examples, strict=True)):
+        values = (float(of_run(c.measure, run, about[number])) for c, about in zip(wanted, asked, strict=True))
+        met = all(claim.met_by(value) for claim, value in zip(wanted, values, strict=True))
+        text = joined(run.prompt, run.came)
+        events = {name: step for name, step in example.events.items() if step < len(text)}
+        found.append(replace(example, text=text, events=events, labels={}) if met else None)
+    return found
+
+
+def _with_moment(measure: Expression, examples: Sequence[Example]) -> Sequence[Example]:
+    """The examples with the moment that a measure asks for as their event."""
+    if not isinstance(measure, words.emits):
+        return examples
+    at = _asked_for(measure.at, examples)
+    return [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
+
+
+@estimate.register(words.exact_match)
+@estimate.register(words.length)
+@estimate.register(words.count)
+@estimate.register(words.step_of)
+@estimate.register(words.emits)
+def _(measure: words.Behaviour, view: View) -> Estimate:
+    numbers, used = of_runs(measure, view)
+    among = among_those(measure, used, view)
+    return per_sequence(numbers, among, yes_no=isinstance(measure, words.exact_match | words.emits))
+
+
+def among_those(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view: View) -> Bool[np.ndarray, " batch"]:
+    """The sequences that an edit could be made in, and that are asked for."""
+    if not used.any():
+        raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
+    asked: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
+    if not (used & asked).any():
+        raise Undecidable(f"no sequence to measure: {measure.among} occurs in none")
+    return used & asked
+
+
+def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
+    check_symbols(measure, view.subject.verification)
+    examples = _with_moment(measure, view.subject.verification)
+    if measure.under is None:
+        runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
+    else:
+        runs, used = view.subject.edited_runs(measure.under, view.lanes)
+    if not view.subject.network.ends:
+        used = used & np.array([len(example.text) > example.prompt for example in view.subject.verification])
+        if not used.any():
+            raise Undecidable("no sequence to measure: all are given to the end, and there is nothing to say")
+    numbers = [[of_run(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
+    if isinstance(measure, words.emits) and np.isnan(numbers).all():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or lies within the prompt")
+    return np.array(numbers, dtype=float), used
+
+
+# Of what the network expects: teacher-forced.
+
+
+def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+    """The run over the sequences on every lane, and the sequences that count."""
+    if measure.under is None:
+        runs, used = iter([view.subject.clean(view.split)]), np.ones(len(view.sequences.examples), dtype=bool)
+    else:
+        runs, used = view.subject.edited(measure.under, view.lanes)
+    return runs, among_those(measure, used, view)
+
+
+@estimate.register(words.cross_entropy)
+@estimate.register(words.perplexity)
+def _(measure: words.Behaviour, view: View) -> Estimate:
+    runs, among = _readings(measure, view)
+    due = view.subject.network.due(view.sequences.examples)
+    counted = np.where(among, (due != IGNORED).sum(0).cpu().numpy(), 0.0)
+    losses = np.stack([_losses(run.logits, due) for run in runs])
+    parts = np.stack([np.where(among, losses, 0.0), np.broadcast_to(counted, losses.shape)], -1)
+    return Estimate(parts, ratio if isinstance(measure, words.cross_entropy) else _perplexity)
+
+
+def _losses(logits: Tensor, due: Tensor) -> Float[np.ndarray, " batch"]:
+    """The negative log probability of what was due, summed over each sequence."""
+    each = nn.functional.cross_entropy(logits.flatten(0, 1), due.flatten(), ignore_index=IGNORED, reduction="none")
+    return each.view(due.shape).double().sum(0).cpu().numpy()
+
+
+def _perplexity(totals: np.ndarray) -> np.ndarray:
+    return np.exp(ratio(totals))
+
+
+@estimate.register
+def _(measure: words.probability, view: View) -> Estimate:
+    runs, among = _readings(measure, view)
+    examples, network = view.sequences.examples, view.subject.network
+    check_symbols(measure, examples)
+    step = moments(measure.at, view.sequences) - 1 + network.bridge  # it is expected one token before it is read
+    asked = np.zeros((len(examples), len(network.vocabulary)))
+    for row, example in zip(asked, examples, strict=True):
+        row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
+    batch = np.arange(len(examples))
+    expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
+    expects = among & (step >= network.bridge)
+    if not expects.any():
+        raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
+    return per_sequence((np.stack(expected) * asked).sum(-1), expects & asked.any(1))

@@ -1,0 +1,45 @@
+"""What measures are taken on, and the one function that takes them: each measure registers how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+
+from neuronspec.engine.measures.estimates import Estimate
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.sequences import Sequences
+from neuronspec.engine.unit_sets import Chosen, Lane, units
+from neuronspec.language.expression import Expression
+
+
+@dataclass(frozen=True)
+class View:
+    """What a measure is taken on: a network, a split of its sequences, and lanes of unit sets.
+
+    Args:
+        resampled: whether the estimate will be resampled; where not, all sequences may count as one, which is faster.
+    """
+
+    subject: Subject
+    lanes: Sequence[Lane]
+    split: str = "verification"
+    resampled: bool = True
+
+    @property
+    def sequences(self) -> Sequences:
+        return self.subject.clean(self.split).sequences
+
+    def sets(self, of: Expression) -> list[Chosen]:
+        """The units on each lane."""
+        return [units(of, lane, self.subject.sizes) for lane in self.lanes]
+
+
+@singledispatch
+def estimate(measure: object, view: View) -> Estimate:
+    """Return the estimate of a measure on every lane of a view.
+
+    Raises:
+        Undecidable: what the measure is about never occurs.
+    """
+    raise NotImplementedError(f"no estimate for {measure!r}")

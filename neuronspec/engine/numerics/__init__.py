@@ -1,0 +1,1 @@
+"""Mathematics without a word of the language: linear SVMs, integrated gradients."""

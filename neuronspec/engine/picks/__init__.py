@@ -1,0 +1,1 @@
+"""Which units a spec means in one network."""

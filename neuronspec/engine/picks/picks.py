@@ -1,0 +1,253 @@
+"""Picks: which units a spec means in one network, found on the discovery split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from neuronspec.engine.measures.evaluate import scores
+from neuronspec.engine.measures.fits import fitted_samples, labelled
+from neuronspec.engine.measures.of_behaviour import check_symbols, tokens
+from neuronspec.engine.numerics import linear_svm
+from neuronspec.engine.picks.attribution import attribute
+from neuronspec.engine.runs.edits import STATES
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.sequences import moments
+from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, UnitSet, UnitSets, bases, layer_of, units
+from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language import units as words
+from neuronspec.language.expression import Expression
+from neuronspec.language.signals import Shuffled, symbol
+from neuronspec.language.units import Site, Unit
+from neuronspec.networks.tasks import Example
+
+HELD_OUT = 4
+"""Every so manieth sequence of the discovery split is held out where a pick goes by accuracy."""
+
+
+def found(expression: Expression, subject: Subject) -> Lane:
+    """Return what each pick and named unit of an expression means in a network: found once, and kept there."""
+    for base in bases(expression):
+        with subject.shared("pick", base):
+            if base not in subject.picks:
+                subject.picks[base] = pick(base, subject)
+    return {base: subject.picks[base] for base in bases(expression)}
+
+
+@singledispatch
+def pick(base: object, subject: Subject) -> Chosen:
+    """Return the units that a pick or a named unit means in a network.
+
+    Raises:
+        Undecidable: there is too little on the discovery split to pick by.
+    """
+    raise NotImplementedError(f"no pick for {base!r}")
+
+
+def _whole(site: Site, subject: Subject) -> UnitSet:
+    """All units of a site."""
+    whole = units(site, {}, subject.sizes)
+    assert isinstance(whole, UnitSet), "a site is one set"
+    return whole
+
+
+@pick.register
+def _(base: Unit, subject: Subject) -> UnitSet:
+    return replace(_whole(base.site, subject), indices=(base.index,), signs=(base.sign,))
+
+
+@pick.register
+def _(base: words.Best, subject: Subject) -> UnitSet:
+    score, signs = _oriented(base.score, scores(subject, base.score, base.site))
+    return _ranked(base, subject, score, base.n, signs)
+
+
+@pick.register
+def _(base: words.All, subject: Subject) -> UnitSet:
+    claim: Any = base.score
+    score, signs = _oriented(claim.measure, scores(subject, claim.measure, base.site))
+    subject.rankings[base] = _ranking(score, signs)
+    met = [i for i in range(len(score)) if claim.met_by(score[i])]
+    return replace(_whole(base.site, subject), orientation=signs).holding(met)
+
+
+def _oriented(measure: Any, score: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Scores as they are once each unit points in the direction in which its score lies above the centre."""
+    if measure.centre is None:
+        return score, (1,) * len(score)
+    signs = np.where(score < measure.centre, -1, 1)
+    return measure.centre + signs * (score - measure.centre), tuple(signs.tolist())
+
+
+def _ranking(score: Float[np.ndarray, " unit"], signs: Sequence[int]) -> Scores:
+    order = [int(i) for i in np.argsort(-score, kind="stable") if math.isfinite(score[i])]
+    return Scores([(i, signs[i], float(score[i])) for i in order])
+
+
+def _ranked(
+    base: Any, subject: Subject, score: np.ndarray, number: int, signs: tuple[int, ...] | None = None
+) -> UnitSet:
+    """The units of the highest scores."""
+    whole = _whole(base.place, subject)
+    signs = signs or whole.orientation
+    subject.rankings[base] = ranking = _ranking(score, signs)
+    return replace(whole, orientation=signs).holding([i for i, _, _ in ranking.scored[:number]])
+
+
+def kept(keep: float, size: int) -> int:
+    """Return how many units of a site to keep: of a share the nearest number, halves up, and at least one."""
+    if keep >= 1:
+        return min(int(keep), size)
+    return max(1, math.floor(keep * size + 0.5))
+
+
+@pick.register
+def _(base: words.SvmRfe, subject: Subject) -> Chosen:
+    asked = base.labels.signal if isinstance(base.labels, Shuffled) else base.labels
+    with subject.clock.phase("pick"):
+        clean, site = subject.clean("discovery"), _whole(base.site, subject)
+        known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
+        held_out = np.arange(len(clean.sequences.examples)) % HELD_OUT == 0
+        there, values = known.classes >= 0, clean.values[site.place].astype(float)
+        if site.site not in STATES:  # a gate has no value at a bridged state
+            there = there & (clean.sequences.steps >= subject.network.bridge)
+        fitted, new = there & ~held_out, there & held_out
+        try:
+            x, labels = fitted_samples(values[fitted], known.classes[fitted], known.names)
+        except Undecidable as error:
+            raise Undecidable(f"{base}: {error}") from None
+        if not new.any():
+            raise Undecidable(f"{base}: no label in the sequences held out, every {HELD_OUT}th")
+        judged, told = values[new], torch.from_numpy(known.classes[new])
+        if not isinstance(asked, symbol):
+            y, told = linear_svm.one_vs_rest(labels[None], len(known.names)), told[None]
+        else:  # one problem for each value: that value against all others
+            of = torch.arange(len(known.names))[:, None]
+            y, told = ((labels == of).double() * 2 - 1)[:, None], (told == of).long()
+        scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), told))
+        if not isinstance(asked, symbol):
+            subject.rankings[base] = scored[0]
+            return sets[0]
+        subject.rankings[base] = ScoresByValue(asked.name, {(v,): s for v, s in zip(known.names, scored, strict=True)})
+        return UnitSets((asked.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
+
+
+def _eliminated(
+    base: words.SvmRfe, site: UnitSet, y: torch.Tensor, samples: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> tuple[list[Scores], list[UnitSet]]:
+    """For each problem the units in the order in which they are left out, the last one first, and those that are kept.
+
+    Args:
+        samples: those to fit to, and those to judge by with the numbers of their classes.
+    """
+    x, judged, told = samples
+    elimination = linear_svm.eliminate(linear_svm.standardised(x, x).expand(len(y), -1, -1), y)
+    curve = linear_svm.held_out(elimination, linear_svm.standardised(judged, x).expand(len(y), -1, -1), told)
+    orders, size = elimination.order.flip(1).tolist(), len(site.indices)
+    fewest = [kept(base.keep, size)] * len(y) if base.keep else curve.smallest(base.accuracy or 0.0)
+    if None in fewest:
+        best = float(curve.accuracy.amax(1).min())
+        raise Undecidable(f"{base}: the labels are read with an accuracy of {best:.3g} at best")
+    scored = [
+        Scores([(unit, 1, float(size - n)) for n, unit in enumerate(order)], curve=accuracy)
+        for order, accuracy in zip(orders, curve.accuracy.tolist(), strict=True)
+    ]
+    return scored, [site.holding(sorted(order[:n])) for order, n in zip(orders, fewest, strict=True)]
+
+
+@pick.register
+def _(base: words.Top, subject: Subject) -> Chosen:
+    with subject.clock.phase("pick"):
+        score, examples = contributions(base.score, base.site, subject)
+        whole, asked = _whole(base.site, subject), base.score.what  # type: ignore[attr-defined]
+        if not isinstance(asked, symbol):
+            return _ranked(base, subject, np.nanmean(score, 0), kept(base.keep, score.shape[1]))
+        means = _mean_by_value(score, [example.symbols.get(asked.name, "") for example in examples])
+        return _best_of_each(base, subject, asked.name, {v: (whole, mean) for v, mean in means.items()})
+
+
+def _mean_by_value(score: Float[np.ndarray, "batch unit"], value: Sequence[str]) -> dict[tuple[str, ...], np.ndarray]:
+    """The mean score of each unit over the sequences of each value."""
+    told, scored = np.array(value), np.isfinite(score).all(1)
+    return {(v,): score[scored & (told == v)].mean(0) for v in sorted(set(told[scored]) - {""})}
+
+
+def _best_of_each(
+    base: Any,
+    subject: Subject,
+    name: str,
+    each: Mapping[tuple[str, ...], tuple[UnitSet, np.ndarray]],
+    error: float = math.nan,
+) -> UnitSets:
+    """Of candidates for each value, the units of the highest scores."""
+    rankings, sets = {}, {}
+    for value, (candidates, score) in each.items():
+        order = sorted(candidates.indices, key=lambda i: -score[i])
+        rankings[value] = Scores([(i, candidates.orientation[i], float(score[i])) for i in order], error)
+        sets[value] = candidates.holding(order[: kept(base.keep, len(score))])
+    subject.rankings[base] = ScoresByValue(name, rankings)
+    return UnitSets((name,), sets)
+
+
+@pick.register
+def _(base: words.IntegratedGradients, subject: Subject) -> Chosen:
+    candidates = units(base.units, found(base.units, subject), subject.sizes)
+    with subject.clock.phase("pick"):
+        attributed = attribute(subject, base.outcome, base.at, candidates.place, base.baseline)
+        if isinstance(candidates, UnitSet):
+            score, error = attributed.ranking, float(attributed.error.max())
+            order = sorted(candidates.indices, key=lambda i: -score[i])
+            scored = [(i, candidates.orientation[i], float(score[i])) for i in order]
+            subject.rankings[base] = Scores(scored, error)
+            return candidates.holding(order[: kept(base.keep, len(score))])
+        name, *more = candidates.symbols
+        if more:
+            names = " and ".join(candidates.symbols)
+            several = f"the candidates are for the values of {len(candidates.symbols)} symbols, {names}"
+            raise NetworkError(f"{base}: {several}: expected one")
+        examples = subject.clean("discovery").sequences.examples
+        value = [e.symbols.get(name, "") for e, used in zip(examples, attributed.used, strict=True) if used]
+        means = _mean_by_value(attributed.scores, value)
+        each = {v: (one, means[v]) for v, one in candidates.sets.items() if v in means}
+        if not each:
+            raise Undecidable(f"{base}: no sequence that it is about has units of its own")
+        return _best_of_each(base, subject, name, each, float(attributed.error.max()))
+
+
+def contributions(
+    score: Any, site: Site, subject: Subject
+) -> tuple[Float[np.ndarray, "batch unit"], Sequence[Example]]:
+    """Return what each unit adds to the logit of a token at a moment: its value times its read-out weight.
+
+    NaN in a sequence that lacks the moment or the token; and the sequences of the discovery split. A symbol is
+    expected one token before it is read. Of a read-out that is not linear the derivative stands for the weight.
+
+    Raises:
+        NetworkError: the site is not what the read-out reads.
+    """
+    last = len(subject.network.model.layers) - 1
+    if site.name != "hidden" or layer_of(site) != last:
+        raise NetworkError(f"{score}: the read-out reads hidden of layer {last}, not {site}")
+    clean, vocabulary = subject.clean("discovery"), subject.network.vocabulary
+    examples = clean.sequences.examples
+    check_symbols(score, examples)
+    at = moments(score.at, clean.sequences) - 1 + subject.network.bridge
+    asked = [[vocabulary.index(t) for t in tokens(score.what, e) if t in vocabulary] for e in examples]
+    used = [n for n, step in enumerate(at) if step >= subject.network.bridge and asked[n]]
+    if not used:
+        raise Undecidable(f"{score}: {score.at} is in no sequence of the discovery split, or at its first step")
+    hidden = torch.from_numpy(clean.values[last, "hidden"][at[used], used]).requires_grad_()
+    with torch.enable_grad():
+        logits = subject.network.model.read_out(hidden[None])[0]  # type: ignore[attr-defined]
+        total = torch.stack([logits[row, asked[n]].sum() for row, n in enumerate(used)]).sum()
+        (weight,) = torch.autograd.grad(total, hidden)
+    found = np.full((len(examples), hidden.shape[1]), np.nan)
+    found[used] = (hidden.detach() * weight).double().numpy()
+    return found, examples

@@ -1,0 +1,312 @@
+"""One network under examination: its clean runs and picks are made once and shared by all claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import cycle, takewhile
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from neuronspec.engine.runs.clock import Clock
+from neuronspec.engine.runs.edits import Clean, Compiled, Known, RowEdit, Sources, compile_edits
+from neuronspec.engine.runs.tracing import (
+    Choice,
+    Network,
+    Rows,
+    Sampled,
+    as_numpy,
+    generate,
+    generated,
+    greedy,
+    room,
+    texts,
+    trace,
+)
+from neuronspec.engine.sequences import Sequences, codes_of
+from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, Sizes
+from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language.expression import Expression
+from neuronspec.language.interventions import Intervention, freeze
+from neuronspec.networks.cells import Place, State
+from neuronspec.networks.models import later
+from neuronspec.networks.tasks import Example, Generated, Text
+
+SPARE = 10
+"""A completion may run to twice what is due, and so many symbols more, before it is cut."""
+
+LARGEST = 2**26
+"""So many numbers at most are recorded at once while lanes run as one batch."""
+
+
+@dataclass
+class Subject:
+    """A network, the sequences it is examined on, and the runs made so far.
+
+    Args:
+        places: the layers and sites that claims ask for; all of them are recorded in one run.
+        temperature: at which it generates; 0 is greedy.
+        length: how many symbols it says after each prompt; None goes by what is due.
+        asked: whether events are about what is asked for, and so hold in whatever the network says.
+        inputs: what the sequences are read as, ``[time batch ...]``, where they are no texts.
+    """
+
+    network: Network
+    discovery: Sequence[Example]
+    verification: Sequence[Example]
+    places: Collection[Place]
+    clock: Clock = field(default_factory=Clock)
+    temperature: float = 0.0
+    length: int | None = None
+    asked: bool = False
+    inputs: torch.Tensor | None = None
+    whole: Subject | None = None
+    """The same on more verification sequences, whose first are the ones here."""
+    picks: dict[Expression, Chosen] = field(default_factory=dict)
+    rankings: dict[Expression, Scores | ScoresByValue] = field(default_factory=dict)
+    _clean: dict[str, Clean] = field(default_factory=dict, init=False)
+    _own_words: Clean | None = field(default=None, init=False)
+    _own_texts: list[Text] | None = field(default=None, init=False)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """How many units each site of each layer has."""
+        return self.network.sizes
+
+    def shared(self, phase: str, what: Hashable) -> AbstractContextManager[None]:
+        """Time work that is done once in this network, for all claims that ask for it."""
+        return self.clock.phase(phase, shared=(id(self.network), what))
+
+    def clean(self, split: str) -> Clean:
+        """Return the run over the ``discovery`` or ``verification`` sequences, as they stand."""
+        if self.discovery == self.verification:
+            split = "verification"
+        with self.shared("trace", split):
+            if split not in self._clean:
+                whole = self.whole and self.whole.clean(split)
+                number = len(getattr(self, split))
+                self._clean[split] = whole.first(number) if whole else self._read(getattr(self, split))
+        return self._clean[split]
+
+    def first(self, sequences: int) -> Subject:
+        """Return the same on its first verification sequences; what was run and picked is shared."""
+        if sequences == len(self.verification):
+            return self
+        return replace(self, verification=self.verification[:sequences], whole=self)
+
+    def own_words(self) -> Clean:
+        """Return the run over the verification prompts, each completed by the network itself."""
+        with self.shared("trace", "own words"):
+            if self._own_words is None:
+                came = self.own_texts
+                said = [_said(e, text, self.asked) for e, text in zip(self.verification, came, strict=True)]
+                same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
+                self._own_words = self.clean("verification") if same else self._read(said)
+        return self._own_words
+
+    @property
+    def own_texts(self) -> list[Text]:
+        """What the network makes of the verification prompts, prompt included."""
+        if self.whole:
+            return self.whole.own_texts[: len(self.verification)]
+        with self.shared("trace", "own texts"):
+            if self._own_texts is None:
+                rows = self._fresh(1)
+                length = generate(self.network, rows, self._choice(1))
+                self._own_texts = self._texts(rows, length)
+        return self._own_texts
+
+    @cached_property
+    def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
+        """The run over the paired sequences, and which sequences have one; those without stand for themselves."""
+        exist = np.array([e.pair is not None for e in self.verification])
+        return self._read([e.pair or e for e in self.verification]), exist
+
+    @property
+    def _limits(self) -> list[int]:
+        """How long each text may become: a network that never stops says as much as is due."""
+        if self.whole:
+            return self.whole._limits[: len(self.verification)]
+        if self.length is not None:
+            return [e.prompt + self.length for e in self.verification]
+        return limits(self.verification, self.network.ends)
+
+    def _choice(self, lanes: int) -> Choice:
+        if self.temperature == 0:
+            return greedy
+        sequence = torch.arange(len(self.verification)).repeat(lanes)
+        return Sampled(self.temperature, self.network.seed, sequence)
+
+    def _tokens(self, examples: Sequence[Example]) -> torch.Tensor:
+        if self.inputs is not None:
+            return self.inputs
+        return self.network.read(examples)
+
+    def _read(self, examples: Sequence[Example]) -> Clean:
+        with self.clock.phase("trace"):
+            on, network = Sequences(examples), self.network
+            lengths = torch.from_numpy(on.lengths).to(network.device)
+            states = network.begin(examples) if network.bridge else None
+            places = {*self.places, *network.states}
+            run = trace(network, self._tokens(examples), places, states=states, lengths=lengths)
+            values = {place: as_numpy(v[: on.time]) for place, v in run.values.items()}
+            past = network.begin(examples, short=1) if network.bridge else []
+            before = {(n, name): as_numpy(v) for n, state in enumerate(past) for name, v in state.items()}
+            return Clean(on, values, run.logits, before)
+
+    def _compiled(
+        self,
+        under: Intervention,
+        lanes: Sequence[Lane],
+        clean: Callable[[], Clean],
+        codes: np.ndarray | None = None,
+    ) -> Compiled:
+        if not self.network.causal and any(isinstance(part, freeze) for part in under.walk()):
+            raise NetworkError(f"{under}: {self.network.name} reads backwards too, where no step comes from then on")
+        like = next(iter(self.network.start(1)[0].values()))
+        discovery, paired = lambda: self.clean("discovery"), lambda: self._paired
+        sources = Sources(self.verification, clean, discovery, paired, like, self.network.bridge)
+        return compile_edits(under, lanes, sources, self.sizes, codes)
+
+    def edited(
+        self, under: Intervention, lanes: Sequence[Lane], places: Collection[Place] = ()
+    ) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+        """Return the run over the verification sequences with an edit, lane after lane, and where it could be made.
+
+        As many lanes as memory allows run as one batch, and resume from the clean run at the first edited step.
+        """
+        clean = self.clean("verification")
+        units = sum(n for place, n in self.sizes.items() if place in places or place[1] == "hidden")
+        most = max(1, LARGEST // (clean.logits[..., 0].numel() * (units + clean.logits.shape[-1])))
+        groups = [lanes[first : first + most] for first in range(0, len(lanes), most)]
+        used = self._compiled(under, lanes[:1], lambda: clean).used
+        return (run for group in groups for run in self._edited(under, group, clean, places)), used
+
+    def _edited(
+        self, under: Intervention, lanes: Sequence[Lane], clean: Clean, places: Collection[Place]
+    ) -> Iterator[Clean]:
+        with self.clock.phase("intervene"):
+            compiled = self._compiled(under, lanes, lambda: clean)
+            start = compiled.start if self.network.causal else 0
+            if start is None or compiled.start is None:
+                yield from [clean] * len(lanes)
+                return
+            read = self._tokens(clean.sequences.examples)[start:]
+            lengths = torch.from_numpy(clean.sequences.lengths).to(read.device).repeat(len(lanes))
+            states = self._states_before(start, clean, len(lanes))
+            run = trace(self.network, read, places, later(compiled.edits, start), states, lengths)
+        for lane in range(len(lanes)):
+            rows = slice(lane * clean.logits.shape[1], (lane + 1) * clean.logits.shape[1])
+            after = {place: as_numpy(v[: clean.sequences.time - start, rows]) for place, v in run.values.items()}
+            values = {place: np.concatenate([clean.values[place][:start], v]) for place, v in after.items()}
+            yield replace(clean, values=values, logits=torch.cat([clean.logits[:start], run.logits[:, rows]]))
+
+    def displacement(self, under: Intervention, lane: Lane, generates: bool) -> Float[np.ndarray, "batch unit"]:
+        """Return how far an edit moves each unit in the clean run, squared; NaN in a sequence it cannot be made in.
+
+        Raises:
+            Undecidable: no moment decides where it is made, or it is of several sites.
+        """
+        clean = self.own_words() if generates else self.clean("verification")
+        compiled = self._compiled(under, [lane], lambda: clean)
+        edits = [e for e in compiled.edits.edits if isinstance(e, RowEdit) and isinstance(e.when, Known)]
+        if not edits or len(edits) < len(compiled.edits.edits) or len(compiled.edits.places) > 1:
+            raise Undecidable(f"{under}: nothing says beforehand how far it moves units")
+        values = torch.from_numpy(clean.values[edits[0].place]).to(self.network.device)
+        moved = torch.zeros_like(values[0], dtype=torch.double)
+        for step, old in enumerate(values):
+            new = old
+            for edit in edits:
+                new = edit(step, new)
+            moved += (new - old).double().square()
+        return np.where(compiled.used[:, None], moved.cpu().numpy(), np.nan)
+
+    def _states_before(self, start: int, clean: Clean | None, lanes: int) -> list[State]:
+        """The clean state of every layer before a step, once per lane."""
+        if clean is None or start == 0:
+            begun = self.network.begin(self.verification)
+            return [{name: v.repeat(lanes, 1) for name, v in state.items()} for state in begun]
+        device = self.network.device
+        states: list[State] = [{} for _ in self.network.model.layers]
+        for layer, name in self.network.states:
+            before = torch.from_numpy(clean.values[layer, name][start - 1]).to(device)
+            states[layer][name] = before.repeat(lanes, 1)
+        return states
+
+    def runs(self) -> list[Generated]:
+        """Return what the network makes of the verification prompts."""
+        return self._generated(self.own_texts)
+
+    def _generated(self, came: Sequence[Text]) -> list[Generated]:
+        """Put texts, several lanes of them, beside what was due; one as long as it may become was cut."""
+        end = self.network.vocabulary[-1] if self.network.ends else None
+        examples, limits = cycle(self.verification), cycle(self._limits)
+        return [
+            generated(example, text, end if len(text) < limit else None)
+            for example, limit, text in zip(examples, limits, came, strict=False)
+        ]
+
+    def edited_runs(
+        self, under: Intervention, lanes: Sequence[Lane]
+    ) -> tuple[list[list[Generated]], Bool[np.ndarray, " batch"]]:
+        """Return what it makes of them under an edit, a list per lane, and in which sequences the edit could be made.
+
+        All lanes run as one batch, and resume from the clean run at the first edited step. Where the edit could not
+        be made stands the clean run.
+        """
+        with self.clock.phase("intervene"):
+            compiled = self._compiled(under, lanes, self.own_words, codes_of(self.network.vocabulary))
+            if compiled.start is None:
+                return [self.runs() for _ in lanes], compiled.used
+            rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
+            length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
+            said = self._generated(self._texts(rows, length))
+        batch = len(self.verification)
+        used = compiled.used & (not compiled.edits.idle)
+        return [said[first : first + batch] for first in range(0, len(said), batch)], used
+
+    def _texts(self, rows: Rows, length: torch.Tensor) -> list[Text]:
+        first = self.network.bridge
+        return texts(rows.tokens[first:], length - first, self.network.vocabulary)
+
+    def _fresh(self, lanes: int) -> Rows:
+        """Rows that begin with the prompts."""
+        given = torch.tensor([e.prompt for e in self.verification]) + self.network.bridge
+        return self._rows(0, self.verification, given, torch.tensor(self._limits) + self.network.bridge, lanes)
+
+    def _rows(
+        self, start: int, examples: Sequence[Example], given: torch.Tensor, limit: torch.Tensor, lanes: int
+    ) -> Rows:
+        tokens, on = room(self._tokens(examples), int(limit.max())), self.network.device
+        states = self._states_before(start, self.own_words() if start else None, lanes)
+        return Rows(tokens.repeat(1, lanes), given.repeat(lanes).to(on), limit.repeat(lanes).to(on), start, states)
+
+    def _resumed(self, start: int, lanes: int) -> Rows:
+        """Rows that go on from the clean run at a step; those that had ended by then stay as they are."""
+        clean, first = self.own_words(), self.network.bridge
+        lengths = torch.from_numpy(clean.sequences.lengths) + first
+        prompts = torch.tensor([e.prompt for e in self.verification]) + first
+        ended = lengths <= start
+        given = torch.where(ended, lengths, prompts.clamp(min=start + 1))
+        limit = torch.where(ended, lengths, torch.tensor(self._limits) + first)
+        return self._rows(start, clean.sequences.examples, given, limit, lanes)
+
+
+def limits(examples: Sequence[Example], ends: bool) -> list[int]:
+    """Return how long each text may become when a network completes it."""
+    if not ends:
+        return [len(e.text) for e in examples]
+    longest = 2 * max(len(e.text) - e.prompt for e in examples) + SPARE
+    return [e.prompt + longest for e in examples]
+
+
+def _said(example: Example, text: Text, asked: bool) -> Example:
+    """An example as the network put it; the task's labels and events hold as far as it agrees, and not beyond."""
+    agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
+    labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}
+    events = {name: step for name, step in example.events.items() if step < (len(text) if asked else agree)}
+    return replace(example, text=text, labels=labels, events=events)

@@ -1,0 +1,1 @@
+"""Every unit of a site against many signals over a long text."""

@@ -1,0 +1,334 @@
+"""Units: which ones a spec means in one network, and which could stand in for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial, singledispatch
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Int
+
+from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language import units as words
+from neuronspec.language.expression import Expression
+from neuronspec.language.units import Picked, Site, Unit
+from neuronspec.networks.cells import Place
+from neuronspec.networks.tasks import Example
+
+
+@dataclass(frozen=True)
+class UnitSet:
+    """Some units of one site of one network.
+
+    Args:
+        indices: which, in the order in which they were picked.
+        signs: 1 or -1 for each: the direction in which it points.
+        orientation: the sign that every unit of the site would have, had it been picked.
+        moved: whether the change from the step before is meant, not the value.
+    """
+
+    layer: int
+    site: str
+    indices: tuple[int, ...]
+    signs: tuple[int, ...]
+    orientation: tuple[int, ...]
+    moved: bool = False
+
+    @property
+    def place(self) -> Place:
+        return self.layer, self.site
+
+    def holding(self, indices: Sequence[int]) -> UnitSet:
+        """Return the set of these units of the same site, oriented as they would be."""
+        return replace(self, indices=tuple(indices), signs=tuple(self.orientation[i] for i in indices))
+
+    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " some"], UnitSet]]:
+        """Return which sequences it is for: all of them."""
+        return [(np.arange(len(examples)), self)]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many units there are: in one set, or in each of several."""
+        return (len(self.indices),)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            {"site": self.site, "layer": self.layer, "index": i, "sign": s}
+            for i, s in zip(self.indices, self.signs, strict=True)
+        ]
+
+
+Value: TypeAlias = tuple[str, ...]
+"""The values of some symbols."""
+
+
+@dataclass(frozen=True)
+class UnitSets:
+    """A set of units for each value of some symbols, for the sequences that have it; all of one site.
+
+    Args:
+        symbols: their names.
+        sets: by their values.
+    """
+
+    symbols: tuple[str, ...]
+    sets: Mapping[Value, UnitSet]
+
+    @property
+    def _any(self) -> UnitSet:
+        return next(iter(self.sets.values()))
+
+    @property
+    def place(self) -> Place:
+        return self._any.place
+
+    @property
+    def site(self) -> str:
+        return self._any.site
+
+    @property
+    def moved(self) -> bool:
+        return self._any.moved
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(chosen.indices) for chosen in self.sets.values())
+
+    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " some"], UnitSet]]:
+        """Return which sequences each set is for; those of another value have none."""
+        rows: dict[Value, list[int]] = {}
+        for row, example in enumerate(examples):
+            rows.setdefault(tuple(example.symbols.get(name, "") for name in self.symbols), []).append(row)
+        return [(np.array(rows[value]), chosen) for value, chosen in self.sets.items() if value in rows]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            unit | {"of": dict(zip(self.symbols, value, strict=True))}
+            for value, chosen in self.sets.items()
+            for unit in chosen.as_json()
+        ]
+
+
+Chosen: TypeAlias = UnitSet | UnitSets
+"""The units that an expression means: one set, or one per value of a symbol."""
+
+
+def sets_of(chosen: Chosen, examples: Sequence[Example]) -> list[tuple[Value, UnitSet, Int[np.ndarray, " some"]]]:
+    """Return each set with the value and the sequences that it is for; one set is for all, without a value."""
+    if isinstance(chosen, UnitSet):
+        return [((), chosen, np.arange(len(examples)))]
+    value = {id(one): v for v, one in chosen.sets.items()}
+    return [(value[id(one)], one, rows) for rows, one in chosen.sequences(examples)]
+
+
+def set_by_set(of: Callable[..., UnitSet], *chosen: Chosen) -> Chosen:
+    """Apply a function to sets: value by value where some are per value, of all pairs of values of two symbols.
+
+    Raises:
+        Undecidable: they are for different values of one symbol.
+    """
+    symbols, values = common_values(chosen)
+    if not symbols:
+        return of(*chosen)
+    if not values:
+        raise Undecidable(f"units for each value of {', '.join(symbols)}: the sets have no value in common")
+    return UnitSets(symbols, {value: of(*(of_value(c, symbols, value) for c in chosen)) for value in values})
+
+
+def common_values(chosen: Collection[Chosen]) -> tuple[tuple[str, ...], list[Value]]:
+    """The symbols that some sets are per value of, and the values that go together; of one symbol there is one."""
+    per_value = [c for c in chosen if isinstance(c, UnitSets)]
+    symbols = tuple(dict.fromkeys(name for c in per_value for name in c.symbols))
+    found: dict[Value, None] = {}
+    for several in product(*(c.sets for c in per_value)):
+        named = [dict(zip(c.symbols, value, strict=True)) for c, value in zip(per_value, several, strict=True)]
+        together = {name: value for each in named for name, value in each.items()}
+        if all(each.items() <= together.items() for each in named):
+            found[tuple(together[name] for name in symbols)] = None
+    return symbols, list(found)
+
+
+def of_value(chosen: Chosen, symbols: tuple[str, ...], value: Value) -> UnitSet:
+    if isinstance(chosen, UnitSet):
+        return chosen
+    return chosen.sets[tuple(value[symbols.index(name)] for name in chosen.symbols)]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a pick went by: all units by their score, the best first, so that one sees how alone the best one is.
+
+    Args:
+        scored: index, sign and score of each; units that have none are left out.
+        completeness: of integrated gradients, how far the scores are from adding up, at worst.
+        curve: of a pick by accuracy, the held-out accuracy with one unit, with two, and so on.
+    """
+
+    scored: Sequence[tuple[int, int, float]]
+    completeness: float = math.nan
+    curve: Sequence[float] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the best ten, the median score and how many there are."""
+        middle = self.scored[len(self.scored) // 2][2] if self.scored else None
+        best = [{"index": i, "sign": s, "score": score} for i, s, score in self.scored[:10]]
+        told: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
+        told |= {"curve": list(self.curve)} if self.curve else {}
+        return told if math.isnan(self.completeness) else told | {"completeness": self.completeness}
+
+
+@dataclass(frozen=True)
+class ScoresByValue:
+    """What a pick for each value of a symbol went by."""
+
+    symbol: str
+    scores: Mapping[Value, Scores]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the scores of each value."""
+        return {"symbol": self.symbol, "values": {v[0]: scores.as_json() for v, scores in self.scores.items()}}
+
+
+Sizes = Mapping[Place, int]
+"""How many units each site of each layer has."""
+
+Lane = Mapping[Expression, Chosen]
+"""What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
+
+
+def is_base(expression: Expression) -> bool:
+    """Return whether an expression stands for units of its own: a pick, or a named unit."""
+    return isinstance(expression, Picked | Unit | words.IntegratedGradients)
+
+
+def bases(expression: Expression) -> list[Expression]:
+    """Return the picks and named units that an expression rests on, each once, in the order they are read."""
+    if is_base(expression):
+        return [expression]
+    found: dict[Expression, None] = {}
+    for part in expression.parts():
+        found |= dict.fromkeys(bases(part))
+    return list(found)
+
+
+def layer_of(site: Site) -> int:
+    """Return the layer of a site; without ``.layer`` there is only one (collection has made sure)."""
+    return site.layer_number or 0
+
+
+def places(expressions: Sequence[Expression], sizes: Sizes) -> set[Place]:
+    """Return every layer and site of a network that some expression reads or edits."""
+    asked: set[Place] = set()
+    for expression in expressions:
+        sites = [e for e in expression.walk() if isinstance(e, Site)]
+        moved = {e.site.name for e in expression.walk() if isinstance(e, words.On) and e.site.layer_number is None}
+        layers = {layer_of(site) for site in sites}
+        asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
+    return asked & set(sizes)
+
+
+@singledispatch
+def units(expression: object, lane: Lane, sizes: Sizes) -> Chosen:
+    """Return the units that an expression means on a lane.
+
+    Raises:
+        NetworkError: a unit is put on a site that has no unit of the same index.
+    """
+    raise NotImplementedError(f"no units for {expression!r}")
+
+
+@units.register(Picked)
+@units.register(Unit)
+@units.register(words.IntegratedGradients)
+def _(expression: Expression, lane: Lane, sizes: Sizes) -> Chosen:
+    return lane[expression]
+
+
+@units.register
+def _(expression: Site, lane: Lane, sizes: Sizes) -> UnitSet:
+    size = sizes[layer_of(expression), expression.name]
+    return UnitSet(layer_of(expression), expression.name, tuple(range(size)), (1,) * size, (1,) * size)
+
+
+@units.register
+def _(expression: words.On, lane: Lane, sizes: Sizes) -> Chosen:
+    return set_by_set(partial(_put_on, expression, sizes), units(expression.units, lane, sizes))
+
+
+def _put_on(expression: words.On, sizes: Sizes, inner: UnitSet) -> UnitSet:
+    layer = inner.layer if expression.site.layer_number is None else layer_of(expression.site)
+    moved = replace(inner, layer=layer, site=expression.site.name)
+    size, there = sizes[inner.place], sizes[moved.place]
+    if size != there:
+        raise NetworkError(f"{expression}: {inner.site} has {size} units and {moved.site} {there}: they do not pair up")
+    if moved.site in words.SIGNED:
+        return moved
+    return replace(moved, signs=(1,) * len(inner.indices), orientation=(1,) * size)
+
+
+@units.register
+def _(expression: words.increments, lane: Lane, sizes: Sizes) -> Chosen:
+    return set_by_set(lambda inner: replace(inner, moved=True), units(expression.units, lane, sizes))
+
+
+@units.register
+def _(expression: words.others, lane: Lane, sizes: Sizes) -> Chosen:
+    return set_by_set(lambda inner: all_but(inner, sizes), units(expression.units, lane, sizes))
+
+
+def all_but(chosen: UnitSet, sizes: Sizes) -> UnitSet:
+    """Return the other units of the same site."""
+    return chosen.holding([i for i in range(sizes[chosen.place]) if i not in chosen.indices])
+
+
+@units.register
+def _(expression: words.for_symbol, lane: Lane, sizes: Sizes) -> Chosen:
+    inner = units(expression.units, lane, sizes)
+    if not isinstance(inner, UnitSets) or len(inner.symbols) > 1:
+        raise NetworkError(f"{expression}: there is no set of units for each value of one symbol")
+    return replace(inner, symbols=(expression.symbol.name,))  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, repr=False)
+class Nth(words.Units, word="nth"):
+    """One of some units, by its number among them: what ``each`` is, unit by unit."""
+
+    of: words.Units
+    number: int
+
+    @property
+    def is_one(self) -> bool:
+        return True
+
+
+@units.register
+def _(expression: Nth, lane: Lane, sizes: Sizes) -> Chosen:
+    n = slice(expression.number, expression.number + 1)
+    return set_by_set(
+        lambda inner: replace(inner, indices=inner.indices[n], signs=inner.signs[n]),
+        units(expression.of, lane, sizes),
+    )
+
+
+@units.register
+def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> Chosen:
+    left, right = units(expression.left, lane, sizes), units(expression.right, lane, sizes)
+    if isinstance(expression, words.Union):
+        return set_by_set(_union, left, right)
+    wanted = isinstance(expression, words.Intersection)
+    return set_by_set(partial(_common, wanted), left, right)
+
+
+def _union(left: UnitSet, right: UnitSet) -> UnitSet:
+    added = [i for i in right.indices if i not in left.indices]
+    signs = dict(zip(right.indices, right.signs, strict=True))
+    return replace(left, indices=(*left.indices, *added), signs=(*left.signs, *(signs[i] for i in added)))
+
+
+def _common(wanted: bool, left: UnitSet, right: UnitSet) -> UnitSet:
+    kept = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
+    return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))

@@ -1,0 +1,413 @@
+"""What one network says to claims: the work of one worker.
+
+A worker gets data only: claims, a recipe, weights or where they are, sequences; never a function of a spec or task.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuronspec.engine.measures.estimates import FEWEST_SEQUENCES, LEVEL, Estimate, oriented
+from neuronspec.engine.measures.evaluate import View, estimate, of_claim
+from neuronspec.engine.measures.of_behaviour import own_words
+from neuronspec.engine.picks.picks import found
+from neuronspec.engine.runs.clock import Clock, Seconds
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.runs.tracing import Network, check_parity, trained
+from neuronspec.engine.unit_sets import Lane, bases, places, units
+from neuronspec.engine.verdicts.judge import MOVED_AS_FAR, Control, Outcome, compare, judge, looks, p_value
+from neuronspec.engine.verdicts.matched import lanes_moved_as_far
+from neuronspec.engine.verdicts.mutants import Mutant, bases_beyond_size, mutants_of
+from neuronspec.engine.verdicts.random_sets import DRAWS, independent_lanes, random_lanes
+from neuronspec.engine.verdicts.replicates import of_one_network
+from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
+from neuronspec.language.claims import Claim, as_far
+from neuronspec.language.expression import Expression
+from neuronspec.language.measures import measured, median_over_seeds, overlap, probe
+from neuronspec.language.signals import Shuffled
+from neuronspec.language.units import All, Best, Site, Units
+from neuronspec.networks.recipes import Recipe, checkpoint
+from neuronspec.networks.supply import Weights
+from neuronspec.networks.tasks import Example, Generated, Task, Text
+from neuronspec.networks.training import one_thread, untrained
+
+
+@dataclass(frozen=True)
+class Given:
+    """A network that somebody else has trained, and the same before training, where that can be had."""
+
+    network: Network
+    twin: Network | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker needs to examine one network: a recipe and weights, or a network that is given."""
+
+    name: str
+    recipe: Recipe | None
+    vocabulary: Text
+    discovery: Sequence[Example]
+    verification: Sequence[Example]
+    census: bool
+    ends: bool
+    temperature: float
+    competence: Claim
+    own_words: Sequence[Claim] = ()
+    seed: int = 0
+    weights: Weights = field(default_factory=dict)
+    given: Given | None = None
+    claims: Sequence[Claim] = ()
+    mutate: bool = False
+    """Whether each claim is also judged with something wrong on purpose."""
+    measured_on: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    """The examples of each of the task's own measures that a claim asks for."""
+
+    @classmethod
+    def of(cls, name: str, task: Task, recipe: Recipe | checkpoint, mutate: bool = False) -> Request:
+        """Return what the requests for all networks of a recipe have in common."""
+        return cls(
+            name=name,
+            recipe=recipe if isinstance(recipe, Recipe) else None,
+            vocabulary=task.vocabulary,
+            discovery=task.draw("discovery"),
+            verification=task.draw("verification"),
+            census=task.census,
+            ends=task.ends,
+            temperature=task.temperature,
+            competence=task.competence,
+            own_words=task.own_words,
+            mutate=mutate,
+        )
+
+    def about(self, seed: int, network: Weights | Given, task: Task, claims: Sequence[Claim]) -> Request:
+        """Return the request for one of the networks."""
+        measured_on = {name: task.measured_on(name) for name in own_measures(claims)}
+        request = replace(self, seed=seed, claims=claims, measured_on=measured_on)
+        return replace(request, given=network) if isinstance(network, Given) else replace(request, weights=network)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What one network said.
+
+    Args:
+        outcomes: one per claim.
+        generated: what the network made of the examples of each of the task's own measures.
+        parity: the largest difference that each check of the network found.
+        seconds: what each claim took by itself, by phase.
+        shared: its part of the work that several claims asked for, by phase.
+    """
+
+    seed: int
+    learnt: bool
+    outcomes: Sequence[Outcome]
+    generated: Mapping[str, Sequence[Generated]]
+    seconds: Sequence[Seconds]
+    shared: Sequence[Seconds]
+    parity: Mapping[str, float]
+    mutants: Sequence[Mapping[str, Outcome]] = ()
+    """One per claim: what each of its mutants came to."""
+
+
+def examine(request: Request) -> Examined:
+    """Examine one network on every claim; what is wrong with the network becomes the outcome *error*."""
+    with one_thread():
+        return _Examination(request).run()
+
+
+def subject_of(request: Request) -> tuple[Subject, str]:
+    """Return what the claims of a request are judged on, and why the network has not learnt its task, if it has not.
+
+    Raises:
+        NetworkError: the network is not the one it was made from.
+        Undecidable: no sequence is left to judge by.
+    """
+    with one_thread():
+        examination = _Examination(request)
+        examination.prepare()
+        examination.want_sequences()
+        return examination.subject, examination.unlearnt
+
+
+class _Examination:
+    """The course of one examination: the network, its untrained twin, and the time spent."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.clock = Clock()
+        self.competence = np.nan
+        self.parity: dict[str, float] = {}
+        network = request.given.network if request.given else self._trained()
+        self.prompts = self._subject(network, request.discovery, request.verification)
+        self.said: Sequence[Sequence[Example]] = (request.discovery, request.verification)
+        self.subject = self.prompts
+
+    def _trained(self) -> Network:
+        request = self.request
+        assert request.recipe is not None, "a network is given, or made by a recipe"
+        return trained(request.name, request.seed, request.recipe, request.vocabulary, request.ends, request.weights)
+
+    @cached_property
+    def twin(self) -> Subject | None:
+        """The same network before training, where that can be had."""
+        request = self.request
+        if request.recipe is None:
+            return self._subject(request.given.twin, *self.said) if request.given and request.given.twin else None
+        model = untrained(request.recipe, len(request.vocabulary), request.seed).requires_grad_(False)
+        return self._subject(replace(self.subject.network, model=model), *self.said)
+
+    def _subject(self, network: Network, discovery: Sequence[Example], verification: Sequence[Example]) -> Subject:
+        asked = places(self.request.claims, network.sizes)
+        request = self.request
+        own = bool(request.own_words)
+        return Subject(network, discovery, verification, asked, self.clock, request.temperature, asked=own)
+
+    def _own_words(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples as the network puts them itself, where its run is as the task wants it."""
+        pairs = [e.pair or e for e in examples]
+        said, others = (own_words(self.prompts, split, self.request.own_words) for split in (examples, pairs))
+        both = [(e, pair) for e, pair in zip(said, others, strict=True) if e is not None]
+        return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
+
+    def prepare(self) -> None:
+        """Find out whether the network is what it was made from, and can do its task; and what it says itself."""
+        self.prompts.clean("verification")
+        self.parity = check_parity(self.prompts.network)
+        self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
+        if self.request.own_words:
+            self.said = [self._own_words(split) for split in self.said]
+            self.subject = self._subject(self.prompts.network, *self.said)
+
+    @property
+    def unlearnt(self) -> str:
+        """In what the network has not learnt its task; empty where it has."""
+        met = self.request.competence.met_by(self.competence)
+        return "" if met else f"does not meet {self.request.competence}: {self.competence:.3g}"
+
+    def run(self) -> Examined:
+        trouble = ""
+        with self.clock.phase("trace"):
+            try:
+                self.prepare()
+                generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
+            except (NetworkError, Undecidable) as error:
+                trouble, generated = str(error), {}
+        outcomes, claims = [], self.request.claims
+        for number, claim in enumerate(claims):
+            self.clock.claim = number
+            with self.clock.phase("judge"):
+                said = Outcome("error", reason=trouble) if trouble else self._outcome(claim)
+                outcomes.append(said)
+        seconds, shared = [self.clock.own(number) for number in range(len(claims))], self.clock.parts(len(claims))
+        mutants = [self._mutants(claim) if not trouble else {} for claim in claims]
+        return Examined(
+            self.request.seed, not self.unlearnt, outcomes, generated, seconds, shared, self.parity, mutants
+        )
+
+    def _mutants(self, claim: Claim) -> dict[str, Outcome]:
+        """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""
+        if not self.request.mutate or claim.expected != "supported":
+            return {}
+        return {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
+
+    def _complete(self, examples: Sequence[Example]) -> list[Generated]:
+        ours = self.subject
+        return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).runs()
+
+    def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
+        about_units = any(isinstance(e, Units) for e in claim.walk())
+        sites = {site for _, site in self.subject.sizes}
+        missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in sites]
+        if missing:
+            return Outcome("not applicable", reason=f"{self.request.name} has no {missing[0]}")
+        if about_units and self.unlearnt:
+            return Outcome("unlearnt", reason=self.unlearnt)
+        if isinstance(of_one_network(claim).measure, measured):
+            return Outcome("pending")
+        try:
+            return self._judged(claim, mutant)
+        except NotApplicable as error:
+            return Outcome("not applicable", reason=str(error))
+        except (Undecidable, NetworkError) as error:
+            verdict = "undecided" if isinstance(error, Undecidable) else "error"
+            return Outcome(verdict, reason=str(error))
+        except Exception as error:  # one claim that breaks must not take the evidence of the others with it
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return Outcome(
+                "error", reason=f"neuronspec failed: {type(error).__name__}: {error} ({where}); please report it"
+            )
+
+    def _judged(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
+        """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out."""
+        of_network = of_one_network(claim)
+        self.want_sequences()
+        sizes = looks(len(self.subject.verification), self.request.census)
+        if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
+            sizes = sizes[-1:]
+        level = 1 - (1 - LEVEL) / len(sizes)
+        for number in sizes:
+            try:
+                said = _Look(self, number, level, mutant).judged(of_network)
+            except Undecidable:
+                if number == sizes[-1]:
+                    raise
+                continue
+            if said.verdict != "undecided":
+                break
+        return said
+
+    def want_sequences(self) -> None:
+        """Raise Undecidable where no run is as the task wants it."""
+        if not self.subject.verification or not self.subject.discovery:
+            raise Undecidable(f"no run of {len(self.request.verification)} prompts meets what the task asks of them")
+
+
+class NotApplicable(NeuronspecError):
+    """A mutant that this network cannot be made into."""
+
+
+class _Look:
+    """One look at so many sequences."""
+
+    def __init__(self, examination: _Examination, sequences: int, level: float, mutant: Mutant | None) -> None:
+        self.request, self.level, self.sequences = examination.request, level, sequences
+        self.wrong = mutant.wrong if mutant else ""
+        self._twin: Callable[[], Subject | None] = lambda: examination.twin
+        self.subject = examination.subject.first(sequences)
+        if self.wrong == "network":
+            if examination.twin is None:
+                raise NotApplicable("there is no untrained twin")
+            self.subject, self._twin = examination.twin.first(sequences), lambda: None
+
+    @cached_property
+    def twin(self) -> Subject | None:
+        twin = self._twin()
+        return twin and twin.first(self.sequences)
+
+    def judged(self, claim: Claim) -> Outcome:
+        measure, census, subject = claim.measure, self.request.census, self.subject
+        own = found(measure, subject)
+        values_of = bases_beyond_size(measure)
+        for base in values_of:
+            if not all(own[base].sizes):
+                raise Undecidable(f"{base} finds no unit")
+        others = stand_ins(claim, own, subject)
+        if self.wrong == "units":
+            if not others:
+                raise NotApplicable("too few other units are left in the site")
+            own, others = others[0], others[1:]
+        ours, drawn = self._estimated(claim, own, others)
+        controls: dict[str, Control] = {}
+        if values_of:
+            controls["random units"] = self._random(claim, ours, drawn)
+        if any(isinstance(e, Units) for e in measure.walk()):
+            controls["untrained twin"] = self._untrained(claim, ours)
+        if isinstance(measure, probe):
+            controls["shuffled labels"] = self._shuffled(claim, own, ours)
+        for rival in claim.rivals:
+            if isinstance(rival, as_far):
+                controls[MOVED_AS_FAR] = self._moved_as_far(claim, own, ours)
+                continue
+            against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
+            controls[f"rival {rival}"] = compare(ours, _like(ours, against, measure), census, self.level)
+        said = judge(claim, ours, controls, census, self.level)
+        rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
+        if self.request.own_words:  # what networks say themselves is not the same sequences
+            said = replace(said, influences=())
+        return replace(said, units=self._shown(measure, own), rankings=rankings)
+
+    def _estimated(self, claim: Claim, own: Lane, stand_ins: Sequence[Lane]) -> tuple[Estimate, Estimate | str]:
+        """The measure of the claimed units, and of all that stands in for them; or why there is none of these."""
+        try:
+            everything = of_claim(claim, View(self.subject, [own, *stand_ins]))
+        except (NetworkError, Undecidable):  # of one draw alone, it must not take the others with it
+            ours = of_claim(claim, View(self.subject, [own]))
+            return ours, self._one_by_one(claim, stand_ins)
+        ours, drawn = (replace(everything, parts=parts) for parts in (everything.parts[:1], everything.parts[1:]))
+        return ours, drawn if len(drawn.parts) else "too few other units are left in the site"
+
+    def _one_by_one(self, claim: Claim, stand_ins: Sequence[Lane]) -> Estimate | str:
+        able, why = [], ""
+        for lane in stand_ins:
+            try:
+                able.append(of_claim(claim, View(self.subject, [lane])))
+            except (NetworkError, Undecidable) as error:
+                why = str(error)
+        return replace(able[0], parts=np.concatenate([e.parts for e in able])) if able else why
+
+    def _random(self, claim: Claim, ours: Estimate, drawn: Estimate | str) -> Control:
+        if isinstance(drawn, str):
+            return Control(note=drawn)
+        drawn = as_found(claim.measure, ours, drawn)
+        control = compare(ours, drawn, self.request.census, self.level)
+        return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
+
+    def _shuffled(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
+        shuffled = replace(claim, measure=replace(claim.measure, labels=Shuffled(claim.measure.labels)))
+        try:
+            return compare(ours, of_claim(shuffled, View(self.subject, [own])), self.request.census, self.level)
+        except Undecidable as error:  # of rare labels, too few may be left where any may fall to any sequence
+            return Control(note=str(error))
+
+    def _moved_as_far(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
+        try:
+            lanes = lanes_moved_as_far(claim.measure, own, self.subject, _rng(claim, self.subject))
+            return compare(ours, of_claim(claim, View(self.subject, lanes)), self.request.census, self.level)
+        except (NetworkError, Undecidable) as error:
+            return Control(note=str(error))
+
+    def _untrained(self, claim: Claim, ours: Estimate) -> Control:
+        if self.twin is None:
+            return Control(note="no twin: its build gives the trained weights")
+        try:
+            lane = found(claim.measure, self.twin)
+            if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
+                return Control(note="finds no such unit")
+            theirs = as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
+            if not self.request.census and theirs.contributing < FEWEST_SEQUENCES:
+                return Control(note=f"only {theirs.contributing:g} of its sequences contribute")
+            return compare(ours, theirs, self.request.census, self.level)
+        except (NetworkError, Undecidable) as error:
+            return Control(note=str(error))
+
+    def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
+        """The units that each expression of a claim turned out to mean."""
+        return {repr(base): units(base, own, self.subject.sizes).as_json() for base in own}
+
+
+def as_found(measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
+    """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
+    unsigned = any(not isinstance(base, Best | All) for base in bases(measure))
+    return _like(ours, control, measure) if unsigned else control
+
+
+def _like(ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
+    return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
+
+
+def stand_ins(claim: Claim, own: Lane, subject: Subject) -> list[Lane]:
+    """Return lanes of random units in place of a claim's own; none where it is about no values of units."""
+    if not bases_beyond_size(claim.measure):
+        return []
+    draw = independent_lanes if isinstance(claim.measure, overlap) else random_lanes
+    return draw(own, subject.sizes, _rng(claim, subject))
+
+
+def _rng(claim: Claim, subject: Subject) -> np.random.Generator:
+    """The draws depend on what is measured and on the seed, not on what else was asked for."""
+    network = subject.network
+    return np.random.default_rng([int(claim.evidence_key(network.name), 16), network.seed, DRAWS])
+
+
+def own_measures(claims: Sequence[Claim]) -> set[str]:
+    """Return the names of the task's own measures that claims ask for."""
+    return {e.name for claim in claims for e in claim.walk() if isinstance(e, measured)}

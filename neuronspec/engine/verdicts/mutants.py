@@ -1,0 +1,61 @@
+"""Mutants of a claim: the claim with something wrong on purpose, which must not be supported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from neuronspec.engine.unit_sets import is_base
+from neuronspec.language.claims import Claim
+from neuronspec.language.expression import Expression, rewritten
+from neuronspec.language.measures import SignalMeasure, measured, size, with_shuffled_labels
+from neuronspec.language.signals import position
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A claim to be judged, and what else is wrong.
+
+    Args:
+        wrong: ``units``: others stand in for them; ``network``: the untrained one does; empty where it is the claim.
+    """
+
+    name: str
+    claim: Claim
+    wrong: str = ""
+
+
+def mutants_of(claim: Claim) -> Iterator[Mutant]:
+    """Yield what can be wrong with a claim: units, labels, signal, network."""
+    if isinstance(claim.measure, measured) or any(part.side_effect for part in claim.walk() if isinstance(part, Claim)):
+        return  # that something does *not* change is true of other units too
+    if bases_beyond_size(claim.measure):
+        yield Mutant("wrong units", claim, "units")
+    shuffled = with_shuffled_labels(claim)
+    if shuffled != claim:
+        yield Mutant("shuffled labels", shuffled)
+    plain = rewritten(claim, _without_rivals)
+    rival = rewritten(plain, _by_position)
+    if rival != plain:
+        yield Mutant("rival position()", rival)
+    yield Mutant("untrained network", claim, "network")
+
+
+def _without_rivals(part: Expression) -> Expression:
+    return replace(part, rivals=()) if isinstance(part, Claim) else part
+
+
+def _by_position(part: Expression) -> Expression:
+    """What is compared with a number is compared with the step instead; picks stay as they are."""
+    if isinstance(part, SignalMeasure) and part.of is not None and "condition" not in part.signal.kinds:
+        return replace(part, signal=position())
+    return part
+
+
+def bases_beyond_size(expression: Expression) -> list[Expression]:
+    """Return the picks and named units whose values matter: of a size only the number does, and it may be none."""
+    if isinstance(expression, size):
+        return []
+    if is_base(expression):
+        return [expression]
+    return list(dict.fromkeys(base for part in expression.parts() for base in bases_beyond_size(part)))

@@ -1,0 +1,1 @@
+"""What a claim or a trace looks like: the numbers, and the figures made of them."""

@@ -1,0 +1,1 @@
+"""The pytest plugin: every claim of a spec is a test."""
