@@ -10,7 +10,7 @@ NETWORKS = """
     cells in_place backward recurrent models training store supply weights untouched by_hand parts wrap parity
     checkpoints
 """.split()
-CHECKED = ["engine", "show", *(f"networks.{module}" for module in NETWORKS)]
+CHECKED = ["engine", "pictures", *(f"networks.{module}" for module in NETWORKS)]
 if "--benchmark-only" not in sys.argv:  # what is timed is what users run
     install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 

@@ -96,12 +96,12 @@ def holds(signal: object, on: Sequences) -> Bool[np.ndarray, "time batch"]:
 
 
 @values.register
-def _(signal: words.char, on: Sequences) -> np.ndarray:
+def _values_of_char(signal: words.char, on: Sequences) -> np.ndarray:
     return on.within(_is(signal.symbol, on))
 
 
 @values.register
-def _(signal: words.one_of, on: Sequences) -> np.ndarray:
+def _values_of_one_of(signal: words.one_of, on: Sequences) -> np.ndarray:
     return on.within(np.isin(on.codes, codes_of(signal.symbols)))
 
 
@@ -110,7 +110,7 @@ def _is(symbol: str, on: Sequences) -> np.ndarray:
 
 
 @values.register
-def _(signal: words.regex, on: Sequences) -> np.ndarray:
+def _values_of_regex(signal: words.regex, on: Sequences) -> np.ndarray:
     return on.rows([_matched(signal.pattern, example.text) for example in on.examples])
 
 
@@ -127,7 +127,7 @@ def _matched(pattern: str, text: Text) -> list[bool]:
 
 
 @values.register
-def _(signal: words.inside, on: Sequences) -> np.ndarray:
+def _values_of_inside(signal: words.inside, on: Sequences) -> np.ndarray:
     opens, closes = _is(signal.open, on), _is(signal.close or signal.open, on)
     if signal.close in (None, signal.open):
         within = opens.cumsum(0) % 2 == 1
@@ -140,28 +140,28 @@ def _(signal: words.inside, on: Sequences) -> np.ndarray:
 
 
 @values.register
-def _(signal: words.depth, on: Sequences) -> np.ndarray:
+def _values_of_depth(signal: words.depth, on: Sequences) -> np.ndarray:
     return on.within((_is(signal.open, on).astype(int) - _is(signal.close, on)).cumsum(0))
 
 
 @values.register
-def _(signal: words.count_of, on: Sequences) -> np.ndarray:
+def _values_of_count_of(signal: words.count_of, on: Sequences) -> np.ndarray:
     return np.where(np.isfinite(on.steps), np.nancumsum(values(signal.signal, on), axis=0), np.nan)
 
 
 @values.register
-def _(signal: words.remaining, on: Sequences) -> np.ndarray:
+def _values_of_remaining(signal: words.remaining, on: Sequences) -> np.ndarray:
     counted = values(words.count_of(signal.signal), on)
     return np.nanmax(counted, axis=0) - counted
 
 
 @values.register
-def _(signal: words.position, on: Sequences) -> np.ndarray:
+def _values_of_position(signal: words.position, on: Sequences) -> np.ndarray:
     return on.steps
 
 
 @values.register
-def _(signal: words.since, on: Sequences) -> np.ndarray:
+def _values_of_since(signal: words.since, on: Sequences) -> np.ndarray:
     steps = on.steps
     held = np.where(values(signal.signal, on) == 1, steps, -np.inf)
     passed = steps - np.maximum.accumulate(held, axis=0)
@@ -169,19 +169,19 @@ def _(signal: words.since, on: Sequences) -> np.ndarray:
 
 
 @values.register
-def _(signal: words.upcoming, on: Sequences) -> np.ndarray:
+def _values_of_upcoming(signal: words.upcoming, on: Sequences) -> np.ndarray:
     now = values(signal.signal, on)
     return np.concatenate([now[1:], np.full_like(now[:1], np.nan)])
 
 
 @values.register
-def _(signal: words.steps_to, on: Sequences) -> np.ndarray:
+def _values_of_steps_to(signal: words.steps_to, on: Sequences) -> np.ndarray:
     at = moments(signal.moment, on)
     return np.where(at == NOWHERE, np.nan, at - on.steps)
 
 
 @values.register
-def _(signal: words.label, on: Sequences) -> np.ndarray:
+def _values_of_label(signal: words.label, on: Sequences) -> np.ndarray:
     known = {name for example in on.examples for name in example.labels}
     if signal.name not in known:
         raise Undecidable(f"no sequence here has a label {signal.name!r}{did_you_mean(signal.name, known)}")
@@ -189,12 +189,12 @@ def _(signal: words.label, on: Sequences) -> np.ndarray:
 
 
 @values.register
-def _(signal: words.before, on: Sequences) -> np.ndarray:
+def _values_of_before(signal: words.before, on: Sequences) -> np.ndarray:
     return _compared(np.less, signal.moment, on)
 
 
 @values.register
-def _(signal: words.after, on: Sequences) -> np.ndarray:
+def _values_of_after(signal: words.after, on: Sequences) -> np.ndarray:
     return _compared(np.greater, signal.moment, on)
 
 
@@ -218,47 +218,47 @@ def _to_come(moment: object, on: Sequences) -> Bool[np.ndarray, " batch"]:
 
 
 @values.register
-def _(signal: words.Shuffled, on: Sequences) -> np.ndarray:
+def _values_of_shuffled(signal: words.Shuffled, on: Sequences) -> np.ndarray:
     return on.within(values(signal.signal, on)[:, signal.permutation(len(on.examples))])
 
 
 @values.register
-def _(signal: words.And, on: Sequences) -> np.ndarray:
+def _values_of_and(signal: words.And, on: Sequences) -> np.ndarray:
     return np.minimum(values(signal.left, on), values(signal.right, on))
 
 
 @values.register
-def _(signal: words.Or, on: Sequences) -> np.ndarray:
+def _values_of_or(signal: words.Or, on: Sequences) -> np.ndarray:
     return np.maximum(values(signal.left, on), values(signal.right, on))
 
 
 @values.register
-def _(signal: words.Not, on: Sequences) -> np.ndarray:
+def _values_of_not(signal: words.Not, on: Sequences) -> np.ndarray:
     return 1 - values(signal.signal, on)
 
 
 @values.register
-def _(signal: words.Plus, on: Sequences) -> np.ndarray:
+def _values_of_plus(signal: words.Plus, on: Sequences) -> np.ndarray:
     return values(signal.left, on) + values(signal.right, on)
 
 
 @values.register
-def _(signal: words.Minus, on: Sequences) -> np.ndarray:
+def _values_of_minus(signal: words.Minus, on: Sequences) -> np.ndarray:
     return values(signal.left, on) - values(signal.right, on)
 
 
 @values.register
-def _(signal: words.AtLeast, on: Sequences) -> np.ndarray:
+def _values_of_at_least(signal: words.AtLeast, on: Sequences) -> np.ndarray:
     return _threshold(np.greater_equal, signal, on)
 
 
 @values.register
-def _(signal: words.AtMost, on: Sequences) -> np.ndarray:
+def _values_of_at_most(signal: words.AtMost, on: Sequences) -> np.ndarray:
     return _threshold(np.less_equal, signal, on)
 
 
 @values.register
-def _(signal: words.Equals, on: Sequences) -> np.ndarray:
+def _values_of_equals(signal: words.Equals, on: Sequences) -> np.ndarray:
     return _threshold(np.equal, signal, on)
 
 
@@ -277,19 +277,19 @@ def moments(moment: object, on: Sequences) -> Int[np.ndarray, " batch"]:
 
 
 @moments.register
-def _(moment: words.first, on: Sequences) -> np.ndarray:
+def _step_of_first(moment: words.first, on: Sequences) -> np.ndarray:
     held = holds(moment.signal, on)
     return np.where(held.any(0), held.argmax(0), NOWHERE)
 
 
 @moments.register
-def _(moment: words.last, on: Sequences) -> np.ndarray:
+def _step_of_last(moment: words.last, on: Sequences) -> np.ndarray:
     held = holds(moment.signal, on)
     return np.where(held.any(0), len(held) - 1 - held[::-1].argmax(0), NOWHERE)
 
 
 @moments.register
-def _(moment: words.event, on: Sequences) -> np.ndarray:
+def _step_of_event(moment: words.event, on: Sequences) -> np.ndarray:
     known = {name for example in on.examples for name in example.events}
     if moment.name not in known:
         raise Undecidable(f"no sequence here has an event {moment.name!r}{did_you_mean(moment.name, known)}")
@@ -298,17 +298,17 @@ def _(moment: words.event, on: Sequences) -> np.ndarray:
 
 
 @moments.register
-def _(moment: words.Start, on: Sequences) -> np.ndarray:
+def _step_of_start(moment: words.Start, on: Sequences) -> np.ndarray:
     return np.zeros(len(on.examples), dtype=int)
 
 
 @moments.register
-def _(moment: words.End, on: Sequences) -> np.ndarray:
+def _step_of_end(moment: words.End, on: Sequences) -> np.ndarray:
     return on.lengths - 1
 
 
 @moments.register
-def _(moment: words.Shifted, on: Sequences) -> np.ndarray:
+def _step_of_shifted(moment: words.Shifted, on: Sequences) -> np.ndarray:
     inner = moments(moment.moment, on)
     at = inner + moment.steps
     return np.where((inner != NOWHERE) & (at >= 0) & (at < on.lengths), at, NOWHERE)

@@ -244,18 +244,18 @@ def units(expression: object, lane: Lane, sizes: Sizes) -> Chosen:
 @units.register(Picked)
 @units.register(Unit)
 @units.register(words.IntegratedGradients)
-def _(expression: Expression, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_base(expression: Expression, lane: Lane, sizes: Sizes) -> Chosen:
     return lane[expression]
 
 
 @units.register
-def _(expression: Site, lane: Lane, sizes: Sizes) -> UnitSet:
+def _units_of_site(expression: Site, lane: Lane, sizes: Sizes) -> UnitSet:
     size = sizes[layer_of(expression), expression.name]
     return UnitSet(layer_of(expression), expression.name, tuple(range(size)), (1,) * size, (1,) * size)
 
 
 @units.register
-def _(expression: words.On, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_on(expression: words.On, lane: Lane, sizes: Sizes) -> Chosen:
     return set_by_set(partial(_put_on, expression, sizes), units(expression.units, lane, sizes))
 
 
@@ -271,12 +271,12 @@ def _put_on(expression: words.On, sizes: Sizes, inner: UnitSet) -> UnitSet:
 
 
 @units.register
-def _(expression: words.increments, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_increments(expression: words.increments, lane: Lane, sizes: Sizes) -> Chosen:
     return set_by_set(lambda inner: replace(inner, moved=True), units(expression.units, lane, sizes))
 
 
 @units.register
-def _(expression: words.others, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_others(expression: words.others, lane: Lane, sizes: Sizes) -> Chosen:
     return set_by_set(lambda inner: all_but(inner, sizes), units(expression.units, lane, sizes))
 
 
@@ -286,7 +286,7 @@ def all_but(chosen: UnitSet, sizes: Sizes) -> UnitSet:
 
 
 @units.register
-def _(expression: words.for_symbol, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_for_symbol(expression: words.for_symbol, lane: Lane, sizes: Sizes) -> Chosen:
     inner = units(expression.units, lane, sizes)
     if not isinstance(inner, UnitSets) or len(inner.symbols) > 1:
         raise NetworkError(f"{expression}: there is no set of units for each value of one symbol")
@@ -306,7 +306,7 @@ class Nth(words.Units, word="nth"):
 
 
 @units.register
-def _(expression: Nth, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_nth(expression: Nth, lane: Lane, sizes: Sizes) -> Chosen:
     n = slice(expression.number, expression.number + 1)
     return set_by_set(
         lambda inner: replace(inner, indices=inner.indices[n], signs=inner.signs[n]),
@@ -315,7 +315,7 @@ def _(expression: Nth, lane: Lane, sizes: Sizes) -> Chosen:
 
 
 @units.register
-def _(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> Chosen:
+def _units_of_set_operation(expression: words.SetOperation, lane: Lane, sizes: Sizes) -> Chosen:
     left, right = units(expression.left, lane, sizes), units(expression.right, lane, sizes)
     if isinstance(expression, words.Union):
         return set_by_set(_union, left, right)

@@ -68,7 +68,7 @@ class LanguageModel(nn.Module):
     def layers(self) -> list[Layer]:
         return self.recurrent.layers
 
-    def embed(self, tokens: Int[Tensor, time * batch]) -> Float[Tensor, "time *rows input"]:
+    def embed(self, tokens: Int[Tensor, " time *batch"]) -> Float[Tensor, "time *rows input"]:
         """Return what the recurrent layers read."""
         onehot = nn.functional.one_hot(tokens, self.symbols).to(self.readout_bias.dtype)
         if self.embedding is None:
@@ -82,7 +82,7 @@ class LanguageModel(nn.Module):
 
     def forward(
         self,
-        tokens: Int[Tensor, time * batch],
+        tokens: Int[Tensor, " time *batch"],
         states: list[State] | None = None,
         edit: Edit | None = None,
         record: Collection[Place] = (),
@@ -118,7 +118,7 @@ class EncoderDecoder(LanguageModel):
         super().draw(generator)
         self.encoder.initialise(generator, self.recipe.orthogonal)
 
-    def embed(self, tokens: Int[Tensor, time * batch]) -> Float[Tensor, "time *rows input"]:
+    def embed(self, tokens: Int[Tensor, " time *batch"]) -> Float[Tensor, "time *rows input"]:
         """Return what the recurrent layers read: looked up, which for many words is faster than a product."""
         if self.embedding is None:
             return super().embed(tokens)
@@ -137,7 +137,7 @@ class EncoderDecoder(LanguageModel):
         logits = torch.baddbmm(self.readout_bias.unsqueeze(1), rows, self.readout_weight.mT)
         return logits.unflatten(1, (time, batch)).movedim(0, 1)
 
-    def encode(self, source: Int[Tensor, time * batch], lengths: Int[Tensor, " *batch"]) -> list[State]:
+    def encode(self, source: Int[Tensor, " source_time *batch"], lengths: Int[Tensor, " *batch"]) -> list[State]:
         """Return the state of every layer after the last token of each source; its start where a length is 0."""
         inputs, last = self.embed(source), []
         steps = torch.arange(len(source), device=source.device)
@@ -152,7 +152,7 @@ class EncoderDecoder(LanguageModel):
 
     def forward(
         self,
-        tokens: Int[Tensor, time * batch],
+        tokens: Int[Tensor, " time *batch"],
         states: list[State] | None = None,
         edit: Edit | None = None,
         record: Collection[Place] = (),

@@ -133,9 +133,9 @@ class Lesson:
         source, lengths: what the encoder of each reads first, and how much of it there is.
     """
 
-    read: Int[Tensor, time * batch]
-    due: Int[Tensor, time * batch]
-    source: Int[Tensor, time * batch] | None = None
+    read: Int[Tensor, " time *batch"]
+    due: Int[Tensor, " time *batch"]
+    source: Int[Tensor, " source_time *batch"] | None = None
     lengths: Int[Tensor, " *batch"] | None = None
 
     @classmethod

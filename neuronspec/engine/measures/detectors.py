@@ -37,7 +37,7 @@ def _told_apart(measure: words.SignalMeasure, view: View) -> tuple[np.ndarray, n
 
 
 @estimate.register
-def _(measure: words.auroc, view: View) -> Estimate:
+def _estimate_auroc(measure: words.auroc, view: View) -> Estimate:
     x, holds, fails = _told_apart(measure, view)
     return Estimate(np.stack([_pairs(lane, holds, fails) for lane in x]), _area)
 
@@ -76,7 +76,7 @@ def _area(totals: np.ndarray) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.auprc, view: View) -> Estimate:
+def _estimate_auprc(measure: words.auprc, view: View) -> Estimate:
     x, holds, fails = _told_apart(measure, view)
     return Estimate(np.stack([_at_thresholds(lane, holds, fails) for lane in x]), _average_precision)
 
@@ -109,7 +109,7 @@ def _average_precision(totals: np.ndarray) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.f1, view: View) -> Estimate:
+def _estimate_f1(measure: words.f1, view: View) -> Estimate:
     x, kept = one_unit(measure, view)
     now = values(measure.signal, view.sequences)
     want_variety(measure.signal, now[kept & np.isfinite(now)])

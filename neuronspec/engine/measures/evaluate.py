@@ -75,24 +75,24 @@ def _both(measure: words.Difference, view: View) -> tuple[Estimate, Estimate]:
 
 
 @estimate.register
-def _(measure: words.Gap, view: View) -> Estimate:
+def _estimate_gap(measure: words.Gap, view: View) -> Estimate:
     return estimate(measure.left, view).minus(estimate(measure.right, view))
 
 
 @estimate.register
-def _(measure: words.shift, view: View) -> Estimate:
+def _estimate_shift(measure: words.shift, view: View) -> Estimate:
     edited, clean = _both(measure, view)
     return edited.minus(clean)
 
 
 @estimate.register
-def _(measure: words.change, view: View) -> Estimate:
+def _estimate_change(measure: words.change, view: View) -> Estimate:
     edited, clean = _both(measure, view)
     return edited.relative_to(clean)
 
 
 @estimate.register
-def _(measure: words.moves, view: View) -> Estimate:
+def _estimate_moves(measure: words.moves, view: View) -> Estimate:
     clean, _ = of_runs(measure.measure, view)
     edited, possible = of_runs(_edited(measure), view)  # type: ignore[arg-type]
     used = among_those(_edited(measure), possible, view)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ MOST_SAMPLES = 4000
 
 
 @estimate.register
-def _(measure: words.r2, view: View) -> Estimate:
+def _estimate_r2(measure: words.r2, view: View) -> Estimate:
     fitted, on = activations(replace(measure, under=None), replace(view, split="discovery"))
     wanted = values(measure.signal, view.subject.clean("discovery").sequences)
     laid, kept = activations(measure, view)
@@ -129,7 +129,7 @@ def _symbols(labels: Expression, on: Sequences) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.probe, view: View) -> Estimate:
+def _estimate_probe(measure: words.probe, view: View) -> Estimate:
     fitted, on = activations(replace(measure, under=None), replace(view, split="discovery"))
     known = labelled(measure.labels, measure.where, view.subject.clean("discovery").sequences)
     laid, kept = activations(measure, view)

@@ -34,13 +34,13 @@ def of_run(measure: object, run: Generated, example: Example) -> float:
 
 
 @of_run.register
-def _(measure: words.exact_match, run: Generated, example: Example) -> float:
+def _exact_match_of_run(measure: words.exact_match, run: Generated, example: Example) -> float:
     return run.exact
 
 
 @of_run.register(words.length)
 @of_run.register(words.count)
-def _(measure: words.length | words.count, run: Generated, example: Example) -> float:
+def _number_of_tokens(measure: words.length | words.count, run: Generated, example: Example) -> float:
     if measure.what is None:
         return len(run.came)
     if isinstance(measure.what, char | symbol):
@@ -51,13 +51,13 @@ def _(measure: words.length | words.count, run: Generated, example: Example) -> 
 
 
 @of_run.register
-def _(measure: words.step_of, run: Generated, example: Example) -> float:
+def _step_of_of_run(measure: words.step_of, run: Generated, example: Example) -> float:
     wanted = tokens(measure.what, example)
     return next((len(run.prompt) + i for i, token in enumerate(run.said) if token in wanted), math.nan)
 
 
 @of_run.register
-def _(measure: words.emits, run: Generated, example: Example) -> float:
+def _emits_of_run(measure: words.emits, run: Generated, example: Example) -> float:
     step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
     if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
         return math.nan
@@ -126,7 +126,7 @@ def _with_moment(measure: Expression, examples: Sequence[Example]) -> Sequence[E
 @estimate.register(words.count)
 @estimate.register(words.step_of)
 @estimate.register(words.emits)
-def _(measure: words.Behaviour, view: View) -> Estimate:
+def _estimate_from_runs(measure: words.Behaviour, view: View) -> Estimate:
     numbers, used = of_runs(measure, view)
     among = among_those(measure, used, view)
     return per_sequence(numbers, among, yes_no=isinstance(measure, words.exact_match | words.emits))
@@ -173,7 +173,7 @@ def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Clean], Bo
 
 @estimate.register(words.cross_entropy)
 @estimate.register(words.perplexity)
-def _(measure: words.Behaviour, view: View) -> Estimate:
+def _estimate_cross_entropy(measure: words.Behaviour, view: View) -> Estimate:
     runs, among = _readings(measure, view)
     due = view.subject.network.due(view.sequences.examples)
     counted = np.where(among, (due != IGNORED).sum(0).cpu().numpy(), 0.0)
@@ -193,7 +193,7 @@ def _perplexity(totals: np.ndarray) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.probability, view: View) -> Estimate:
+def _estimate_probability(measure: words.probability, view: View) -> Estimate:
     runs, among = _readings(measure, view)
     examples, network = view.sequences.examples, view.subject.network
     check_symbols(measure, examples)

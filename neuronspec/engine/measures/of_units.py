@@ -87,7 +87,7 @@ def sums(kept: np.ndarray, *terms: np.ndarray) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.correlation, view: View) -> Estimate:
+def _estimate_correlation(measure: words.correlation, view: View) -> Estimate:
     x, kept = one_unit(measure, view)
     y = values(measure.signal, view.sequences)
     kept = kept & np.isfinite(y)
@@ -119,7 +119,7 @@ def _pearson(totals: np.ndarray) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.mean, view: View) -> Estimate:
+def _estimate_mean(measure: words.mean, view: View) -> Estimate:
     laid, kept = activations(measure, view)
     present = np.isfinite(laid)
     counted = np.abs(laid) if measure.absolute else laid
@@ -127,7 +127,7 @@ def _(measure: words.mean, view: View) -> Estimate:
 
 
 @estimate.register
-def _(measure: words.drive, view: View) -> Estimate:
+def _estimate_drive(measure: words.drive, view: View) -> Estimate:
     network, examples = view.subject.network, view.sequences.examples
     at = moments(measure.at, view.sequences)
     used = at > network.bridge
@@ -147,7 +147,7 @@ def _(measure: words.drive, view: View) -> Estimate:
 
 
 @estimate.register
-def _(measure: words.spread, view: View) -> Estimate:
+def _estimate_spread(measure: words.spread, view: View) -> Estimate:
     x, kept = one_unit(measure, view)
     finish = _relative_deviation if measure.relative else _deviation
     return Estimate(sums(kept, np.ones_like(x), x, x * x), finish)
@@ -165,7 +165,7 @@ def _relative_deviation(totals: np.ndarray) -> np.ndarray:
 
 
 @estimate.register
-def _(measure: words.saturation, view: View) -> Estimate:
+def _estimate_saturation(measure: words.saturation, view: View) -> Estimate:
     laid, kept = activations(measure, view)
     far = np.abs(laid)
     if measure.relative:
@@ -177,7 +177,7 @@ def _(measure: words.saturation, view: View) -> Estimate:
 
 
 @estimate.register
-def _(measure: words.size, view: View) -> Estimate:
+def _estimate_size(measure: words.size, view: View) -> Estimate:
     return per_sequence(_sizes(view.sets(measure.units), view), np.ones(len(view.sequences.examples), dtype=bool))
 
 
@@ -192,7 +192,7 @@ def _sizes(sets: Sequence[Chosen], view: View) -> Float[np.ndarray, "lane batch"
 
 
 @estimate.register
-def _(measure: words.overlap, view: View) -> Estimate:
+def _estimate_overlap(measure: words.overlap, view: View) -> Estimate:
     shared, *both = (_sizes(view.sets(u), view) for u in (measure.units & measure.other, measure.units, measure.other))
     fewest = np.minimum(*both)
     share = np.divide(shared, fewest, out=np.full_like(shared, np.nan), where=fewest > 0)
@@ -200,7 +200,7 @@ def _(measure: words.overlap, view: View) -> Estimate:
 
 
 @estimate.register
-def _(measure: words.share, view: View) -> Estimate:
+def _estimate_share(measure: words.share, view: View) -> Estimate:
     at, used = _steps(measure.moment, measure.under, view)
     among = np.any(holds(measure.among, view.sequences), axis=0)
     if not (among & used & (at >= 0)).any():

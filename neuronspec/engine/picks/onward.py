@@ -79,7 +79,7 @@ def target(outcome: object, on: Sequences, network: Network) -> Target:
 
 
 @target.register
-def _(outcome: words.probability, on: Sequences, network: Network) -> Target:
+def _target_of_probability(outcome: words.probability, on: Sequences, network: Network) -> Target:
     check_symbols(outcome, on.examples)
     asked = [tokens(outcome.what, example) for example in on.examples]
     counted = torch.tensor([[token in a for token in network.vocabulary] for a in asked], device=network.device)
@@ -92,7 +92,7 @@ def _(outcome: words.probability, on: Sequences, network: Network) -> Target:
 
 @target.register(words.cross_entropy)
 @target.register(words.perplexity)
-def _(outcome: words.Behaviour, on: Sequences, network: Network) -> Target:
+def _target_of_cross_entropy(outcome: words.Behaviour, on: Sequences, network: Network) -> Target:
     due = network.due(on.examples)
     steps = torch.arange(len(due), device=due.device).unsqueeze(1)
     last = torch.where(due != IGNORED, steps, NOWHERE).amax(0).cpu().numpy()

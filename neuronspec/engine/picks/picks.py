@@ -59,18 +59,18 @@ def _whole(site: Site, subject: Subject) -> UnitSet:
 
 
 @pick.register
-def _(base: Unit, subject: Subject) -> UnitSet:
+def _pick_unit(base: Unit, subject: Subject) -> UnitSet:
     return replace(_whole(base.site, subject), indices=(base.index,), signs=(base.sign,))
 
 
 @pick.register
-def _(base: words.Best, subject: Subject) -> UnitSet:
+def _pick_best(base: words.Best, subject: Subject) -> UnitSet:
     score, signs = _oriented(base.score, scores(subject, base.score, base.site))
     return _ranked(base, subject, score, base.n, signs)
 
 
 @pick.register
-def _(base: words.All, subject: Subject) -> UnitSet:
+def _pick_all(base: words.All, subject: Subject) -> UnitSet:
     claim: Any = base.score
     score, signs = _oriented(claim.measure, scores(subject, claim.measure, base.site))
     subject.rankings[base] = _ranking(score, signs)
@@ -109,7 +109,7 @@ def kept(keep: float, size: int) -> int:
 
 
 @pick.register
-def _(base: words.SvmRfe, subject: Subject) -> Chosen:
+def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
     asked = base.labels.signal if isinstance(base.labels, Shuffled) else base.labels
     with subject.clock.phase("pick"):
         clean, site = subject.clean("discovery"), _whole(base.site, subject)
@@ -163,7 +163,7 @@ def _eliminated(
 
 
 @pick.register
-def _(base: words.Top, subject: Subject) -> Chosen:
+def _pick_top(base: words.Top, subject: Subject) -> Chosen:
     with subject.clock.phase("pick"):
         score, examples = contributions(base.score, base.site, subject)
         whole, asked = _whole(base.site, subject), base.score.what  # type: ignore[attr-defined]
@@ -197,7 +197,7 @@ def _best_of_each(
 
 
 @pick.register
-def _(base: words.IntegratedGradients, subject: Subject) -> Chosen:
+def _pick_integrated_gradients(base: words.IntegratedGradients, subject: Subject) -> Chosen:
     candidates = units(base.units, found(base.units, subject), subject.sizes)
     with subject.clock.phase("pick"):
         attributed = attribute(subject, base.outcome, base.at, candidates.place, base.baseline)

@@ -373,28 +373,28 @@ def effect(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -
 
 @effect.register(words.zero)
 @effect.register(words.keep_only)
-def _(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+def _effect_of_zero(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"value": 0.0}
 
 
 @effect.register
-def _(edit: words.to_mean, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+def _effect_of_to_mean(edit: words.to_mean, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     run = sources.discovery()
     return {"value": _seen(run, holds(None, run.sequences), chosen).mean(0, dtype=float)}
 
 
 @effect.register
-def _(edit: words.set_to, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+def _effect_of_set_to(edit: words.set_to, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"value": _level(edit.value, chosen, sources)}
 
 
 @effect.register
-def _(edit: words.add, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+def _effect_of_add(edit: words.add, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"amount": edit.amount * np.array(chosen.signs)}
 
 
 @effect.register
-def _(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+def _effect_of_clamp(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     signs = np.array(chosen.signs)
     low = -math.inf * signs if edit.low is None else _level(edit.low, chosen, sources)
     high = math.inf * signs if edit.high is None else _level(edit.high, chosen, sources)
@@ -406,7 +406,7 @@ def _(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sources: Sources) -
 @effect.register(words.delay)
 @effect.register(words.patch)
 @effect.register(words.interchange)
-def _(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+def _effect_of_taken_values(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"value": taken}
 
 
