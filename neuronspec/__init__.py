@@ -7,7 +7,7 @@ This module holds the words of the language, and ``wrap`` for a network of your 
 import importlib as _importlib
 import typing as _typing
 
-from neuronspec.language.claims import as_far, refuted, side_effect, unspecific
+from neuronspec.language.claims import matched_displacement, refuted, side_effect, unspecific
 from neuronspec.language.interventions import (
     add,
     clamp,
@@ -28,13 +28,12 @@ from neuronspec.language.measures import (
     correlation,
     count,
     cross_entropy,
-    drive,
     emits,
     exact_match,
     f1,
+    gate_input,
     length,
     mean,
-    measured,
     median_over_seeds,
     moves,
     overlap,
@@ -50,6 +49,7 @@ from neuronspec.language.measures import (
     size,
     spread,
     step_of,
+    task_measure,
 )
 from neuronspec.language.ready import minimal, necessary, specific, sufficient
 from neuronspec.language.signals import (
@@ -103,7 +103,6 @@ __all__ = [
     "Spec",
     "add",
     "after",
-    "as_far",
     "auprc",
     "auroc",
     "before",
@@ -120,7 +119,6 @@ __all__ = [
     "decoder",
     "delay",
     "depth",
-    "drive",
     "each",
     "emits",
     "encoder",
@@ -131,6 +129,7 @@ __all__ = [
     "first",
     "forget_gate",
     "freeze",
+    "gate_input",
     "hidden",
     "increments",
     "input_gate",
@@ -140,8 +139,8 @@ __all__ = [
     "label",
     "last",
     "length",
+    "matched_displacement",
     "mean",
-    "measured",
     "median_over_seeds",
     "minimal",
     "moves",
@@ -177,6 +176,7 @@ __all__ = [
     "steps_to",
     "sufficient",
     "symbol",
+    "task_measure",
     "to_mean",
     "unspecific",
     "upcoming",

@@ -14,7 +14,7 @@ from neuronspec.language.spec import MOST_SEEDS, Spec
 from neuronspec.networks.recipes import checkpoint
 from neuronspec.project import Project
 
-FEW = 5
+CLAIMS_SHOWN = 5
 """How many claims are listed where a name fits several."""
 
 
@@ -124,8 +124,8 @@ def one(project: Project, name: str) -> Question:
         near = nearest(words, [question.sentence for question in within or found])
         raise ProjectError(f"{name}: no such claim{near or '; `neuronspec list` shows them all'}")
     if len(matched) > 1:
-        told = "\n".join(f"  {question.id}" for question in matched[:FEW])
-        more = f"\n  and {len(matched) - FEW} more" if len(matched) > FEW else ""
+        told = "\n".join(f"  {question.id}" for question in matched[:CLAIMS_SHOWN])
+        more = f"\n  and {len(matched) - CLAIMS_SHOWN} more" if len(matched) > CLAIMS_SHOWN else ""
         raise ProjectError(f"{name}: {len(matched)} claims have this in their sentence; say more of it:\n{told}{more}")
     return matched[0]
 

@@ -18,10 +18,10 @@ from neuronspec.language.measures import (
     contribution,
     cross_entropy,
     exact_match,
-    measured,
     peak,
     perplexity,
     share,
+    task_measure,
 )
 from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
@@ -30,6 +30,7 @@ from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.tasks import Task, Text
 
 Sizes = Mapping[tuple[int, str], int]
+"""How many units each site of each layer has."""
 
 
 def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
@@ -42,8 +43,8 @@ def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
         raise TaskError(f"task {task.name}: competence={competence}: expected a plain claim about behaviour")
     for problem in _problems(competence, task):
         raise TaskError(f"task {task.name}: competence: {problem}")
-    for problem in (problem for claim in task.own_words for problem in _problems(claim, task)):
-        raise TaskError(f"task {task.name}: own_words: {problem}")
+    for problem in (problem for claim in task.generated_only for problem in _problems(claim, task)):
+        raise TaskError(f"task {task.name}: generated_only: {problem}")
     for sentence, claim in spec.claims:
         for problem in (*_problems(claim, task), *_dueless(claim, task)):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
@@ -60,7 +61,7 @@ def check_places(spec: Spec, sizes: Sizes, encoder: bool = False) -> None:
 
 def _dueless(claim: Claim, task: Task) -> Iterator[str]:
     """Measures of what is due, on a task of the network's own words: there is none but what it says."""
-    for part in claim.walk() if task.own_words else ():
+    for part in claim.walk() if task.generated_only else ():
         if isinstance(part, exact_match | cross_entropy | perplexity):
             told = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
             yield f"{part}: {told}; register a measure of the task's own"
@@ -76,7 +77,7 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
             yield f"{part}: not in {told}{near}"
         if isinstance(part, event | symbol | label) and part.name not in (known := task.named_by_examples[part.word]):
             yield f"{part}: no example of task {task.name} has this {part.word}{did_you_mean(part.name, known)}"
-        if isinstance(part, measured) and part.name not in task.measures:
+        if isinstance(part, task_measure) and part.name not in task.measures:
             yield f"{part}: task {task.name} registers no such measure{did_you_mean(part.name, task.measures)}"
         elif isinstance(part, Behaviour) and part.network is not None:
             yield f"{part}: network= names another recipe, and the engine cannot compare two yet"
@@ -125,7 +126,7 @@ def place_problems(claim: Expression, name: str, sizes: Sizes, encoder: bool = F
             if units is not None and wanted > units:
                 yield f"{part}: {name} has {units} units per layer, 0 to {units - 1}"
         elif isinstance(part, SvmRfe | Top | IntegratedGradients):
-            units = sizes.get((part.place.layer_number or 0, part.place.name))
+            units = sizes.get((part.of_site.layer_number or 0, part.of_site.name))
             if units is not None and (part.keep or 0) > units:
                 yield f"{part}: keep={part.keep:g} of {units} units"
             if isinstance(part, Top) and (part.site.name != "hidden" or (part.site.layer_number or 0) != layers - 1):

@@ -9,12 +9,12 @@ from typing import Any
 from neuronspec.collection import Question
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network, check_parity, trained
-from neuronspec.engine.verdicts.examine import Given, Request, subject_of
+from neuronspec.engine.verdicts.examine import Checkpointed, Request, subject_of
 from neuronspec.errors import SpecError, TaskError
 from neuronspec.fit import check_places
 from neuronspec.networks.checkpoints import load, made_of, untrained_twin, vocabulary_of
 from neuronspec.networks.recipes import Recipe, checkpoint
-from neuronspec.networks.store import Shelf
+from neuronspec.networks.store import RecipeStore
 from neuronspec.networks.supply import Weights, obtain
 from neuronspec.networks.tasks import Task
 from neuronspec.project import Project
@@ -56,12 +56,12 @@ def _seed_of(recipe: checkpoint, seed: int) -> int:
 
 def networks_of(
     project: Project, name: str, questions: Sequence[Question], jobs: int, watcher: Watcher
-) -> tuple[Mapping[int, Weights] | Mapping[int, Given], dict[str, Any]]:
+) -> tuple[Mapping[int, Weights] | Mapping[int, Checkpointed], dict[str, Any]]:
     """Return the networks that some questions are about, by seed, and what they are made of."""
     seeds = sorted({seed for question in questions for seed in question.seeds})
     task, recipe = task_and_recipe(project, name)
     if not isinstance(recipe, checkpoint):
-        shelf = Shelf.of(project.store, name, task, recipe)
+        shelf = RecipeStore.of(project.store, name, task, recipe)
         return obtain(shelf, task, seeds, jobs, watcher), _origin(shelf.made_of, task)
     networks = given(project, name, seeds)
     sizes = networks[seeds[0]].network.sizes
@@ -78,7 +78,7 @@ def origin(project: Project, name: str, seeds: Sequence[int]) -> dict[str, Any]:
     task, recipe = task_and_recipe(project, name)
     if isinstance(recipe, checkpoint):
         return _origin(made_of(recipe, project.root, seeds), task)
-    return _origin(Shelf.of(project.store, name, task, recipe).made_of, task)
+    return _origin(RecipeStore.of(project.store, name, task, recipe).made_of, task)
 
 
 def _origin(networks: dict[str, Any], task: Task) -> dict[str, Any]:
@@ -104,15 +104,15 @@ def trainable(project: Project, name: str) -> tuple[Task, Recipe]:
 def provide(project: Project, name: str, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, Weights]:
     """Return the networks of a recipe by seed, after training those that are not stored."""
     task, recipe = trainable(project, name)
-    return obtain(Shelf.of(project.store, name, task, recipe), task, seeds, jobs, watcher)
+    return obtain(RecipeStore.of(project.store, name, task, recipe), task, seeds, jobs, watcher)
 
 
-def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Given]:
+def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Checkpointed]:
     """Return the networks of a checkpoint by seed."""
     task, recipe = task_and_recipe(project, name)
     assert isinstance(recipe, checkpoint)
     vocabulary = vocabulary_of(recipe, task, name)
-    found: dict[int, Given] = {}
+    found: dict[int, Checkpointed] = {}
     read: set[int] = set()
     for seed in seeds:
         model = load(recipe, project.root, name, seed, len(vocabulary))
@@ -122,5 +122,5 @@ def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Given]
         read |= weights
         network = Network(name, seed, vocabulary, model, task.ends)
         twin = untrained_twin(recipe, model, name, seed, len(vocabulary))
-        found[seed] = Given(network, replace(network, model=twin) if twin else None)
+        found[seed] = Checkpointed(network, replace(network, model=twin) if twin else None)
     return found

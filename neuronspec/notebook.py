@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.picks.picks import found
-from neuronspec.engine.runs.edits import Clean
+from neuronspec.engine.runs.edits import Activations
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network, check_parity, trace
 from neuronspec.engine.scan.result import Scan
@@ -31,7 +31,7 @@ from neuronspec.errors import NetworkError, SpecError, did_you_mean
 from neuronspec.fit import misplaced, place_problems
 from neuronspec.language.expression import Expression, as_kind
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import Behaviour, Measure, OverSeeds, measured, probe, r2, refuse_foresight
+from neuronspec.language.measures import Behaviour, Measure, OverSeeds, probe, r2, refuse_foresight, task_measure
 from neuronspec.language.signals import Signal, char, depth, event, inside, label, one_of, regex, symbol
 from neuronspec.language.spec import check_measure
 from neuronspec.language.units import Site, Unit, each
@@ -44,7 +44,7 @@ AT_ONCE = 20_000
 """Characters of a long text that are traced at once, where the user does not say."""
 
 READS_TEXT = (char, one_of, regex, inside, depth)
-OF_A_TASK = (event, label, symbol, measured, OverSeeds)
+OF_A_TASK = (event, label, symbol, task_measure, OverSeeds)
 OF_A_SPEC = {each: "takes the worst unit of a claim", r2: "is fitted on other texts", probe: "is fitted on other texts"}
 
 
@@ -237,10 +237,10 @@ class Wrapped:
         network = replace(self.network, seed=seed)
         subject = Subject(network, examples, examples, self._edited(under), temperature=temperature, length=length)
         if under is None:
-            return list(map(str, subject.own_texts))
+            return list(map(str, subject.completed_texts))
         refuse_foresight(under, under)
         lane = self._lane(under, subject)
-        runs, used = subject.edited_runs(under, [lane])
+        runs, used = subject.edited_completions(under, [lane])
         if not used.any():
             raise NetworkError(f"{under} could be made in no text")
         return [f"{run.prompt}{run.came}" for run in runs[0]]
@@ -359,7 +359,9 @@ class Wrapped:
             raise SpecError(f"under={under!r}: expected an intervention, e.g. zero(cell[3], at=start + 2)")
         return set() if under is None else places([under], self.sizes)
 
-    def _run(self, subject: Subject, under: Intervention | None, asked: Sequence[Place]) -> tuple[Clean, list[bool]]:
+    def _run(
+        self, subject: Subject, under: Intervention | None, asked: Sequence[Place]
+    ) -> tuple[Activations, list[bool]]:
         """The run, and the sequences that are edited in it."""
         if under is None:
             return subject.clean("verification"), [False] * len(subject.verification)
@@ -452,7 +454,7 @@ class Wrapped:
             raise NetworkError(f"{self.network.name} has no read-out: wrap(module, read_out=...)")
 
 
-def _to_the_end(values: Tensor, run: Clean) -> Tensor:
+def _to_the_end(values: Tensor, run: Activations) -> Tensor:
     """The values up to the end of each sequence, and NaN beyond it."""
     past = torch.from_numpy(np.isnan(run.sequences.steps))
     return values.masked_fill(past.unsqueeze(-1), math.nan)

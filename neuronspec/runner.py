@@ -19,11 +19,11 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from neuronspec.collection import Question
-from neuronspec.engine.verdicts.examine import Examined, Given, Request, examine
+from neuronspec.engine.verdicts.examine import Checkpointed, Examined, Request, examine
 from neuronspec.engine.verdicts.judge import Outcome, against_bound
 from neuronspec.engine.verdicts.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import measured, share_of_seeds
+from neuronspec.language.measures import share_of_seeds, task_measure
 from neuronspec.named_networks import networks_of, task_and_recipe
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Task
@@ -153,7 +153,7 @@ def _examined(
     project: Project,
     name: str,
     questions: Sequence[Question],
-    networks: Mapping[int, Weights] | Mapping[int, Given],
+    networks: Mapping[int, Weights] | Mapping[int, Checkpointed],
     jobs: int,
     watcher: Watcher,
     mutate: bool,
@@ -191,7 +191,7 @@ def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]
 
 def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Outcome:
     """Give a pending outcome its value: the task's own measures are functions of a task file, which stay here."""
-    if outcome.verdict != "pending" or not isinstance(claim.measure, measured):
+    if outcome.verdict != "pending" or not isinstance(claim.measure, task_measure):
         return outcome
     name = claim.measure.name
     try:

@@ -119,13 +119,13 @@ def _bound(claim: Claim) -> str:
     return f"≥ {_exact(low)}" if high is None else f"≤ {_exact(high)}"
 
 
-FEW = 3
+NETWORKS_SHOWN = 3
 """So many networks have their values listed, one by one."""
 
 
 def _value(claim: Claim) -> str:
     each = [replicate.get("value") for replicate in claim["replicates"]]
-    if 1 < len(each) <= FEW and any(value is not None for value in each):
+    if 1 < len(each) <= NETWORKS_SHOWN and any(value is not None for value in each):
         return ", ".join(map(_number, each))
     low, high = claim["interval"]
     spread = "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"

@@ -13,13 +13,13 @@ from neuronspec import (
     exact_match,
     hidden,
     label,
-    measured,
     median_over_seeds,
     refuted,
     saturation,
     share_of_seeds,
     side_effect,
     size,
+    task_measure,
     upcoming,
 )
 
@@ -82,7 +82,7 @@ copying = Spec(
     source=SOURCE,
     claims={
         "it copies every string": exact_match() >= 0.99,
-        "it copies four letters": refuted(median_over_seeds(measured("four_letters")) >= 0.1),
+        "it copies four letters": refuted(median_over_seeds(task_measure("four_letters")) >= 0.1),
         **{
             f"at X, one top unit tells whether the string began with {letter}": (
                 auroc(label(f"first_is_{letter}"), of=starter(letter), where=asked) >= 0.95

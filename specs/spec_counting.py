@@ -17,7 +17,6 @@ from neuronspec import (
     input_gate,
     length,
     mean,
-    measured,
     median_over_seeds,
     moves,
     others,
@@ -27,6 +26,7 @@ from neuronspec import (
     share_of_seeds,
     size,
     spread,
+    task_measure,
     unspecific,
 )
 
@@ -58,8 +58,9 @@ counting = Spec(
     source=SOURCE,
     claims={
         "it completes every string in its training range": exact_match() >= 0.99,
-        "it goes on exactly to n = 13 and beyond": median_over_seeds(measured("largest_exact")) >= 13,
-        "its first failure is one b short": share_of_seeds(measured("extra_at_first_failure").between(-1, -1)) >= 0.75,
+        "it goes on exactly to n = 13 and beyond": median_over_seeds(task_measure("largest_exact")) >= 13,
+        "its first failure is one b short": share_of_seeds(task_measure("extra_at_first_failure").between(-1, -1))
+        >= 0.75,
         "one cell unit counts the a's it has read": correlation(tally, of=counter, where=reading) >= 0.99,
         "the same unit counts the b's it still owes": correlation(tally, of=counter, where=writing) >= 0.99,
         "both on one scale": correlation(tally, of=counter) >= 0.95,
@@ -120,7 +121,7 @@ def learns_without_counting(recipe, says):
         source=SOURCE + " (contrast)",
         claims={
             "it completes every string in its training range": exact_match() >= 0.99,
-            "it hardly goes on beyond them": median_over_seeds(measured("largest_exact")) <= 12,
+            "it hardly goes on beyond them": median_over_seeds(task_measure("largest_exact")) <= 12,
             "one hidden unit counts": refuted(correlation(tally, of=hidden.best(correlation(tally))) >= 0.95),
         },
     )

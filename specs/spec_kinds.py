@@ -18,12 +18,12 @@ from neuronspec import (
     hidden,
     interchange,
     length,
-    measured,
     median_over_seeds,
     moves,
     probability,
     refuted,
     symbol,
+    task_measure,
     upcoming,
 )
 
@@ -96,7 +96,7 @@ def across(recipe, *, says, beyond, unit, enough, too_few=None):
         source=SOURCE,
         claims={
             "it completes its strings": exact_match() >= 0.97,
-            "beyond its training range": median_over_seeds(measured(further)).between(*beyond),
+            "beyond its training range": median_over_seeds(task_measure(further)).between(*beyond),
             "the best unit": said >= unit if unit > 0 else refuted(said >= -unit),
             **{f"units that carry the answer: {n}": refuted(carry(n)) for n in [too_few] if n},
             f"units that carry the answer: {enough}": carry(enough),

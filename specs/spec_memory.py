@@ -16,13 +16,13 @@ from neuronspec import (
     input_gate,
     interchange,
     mean,
-    measured,
     median_over_seeds,
     probability,
     refuted,
     share_of_seeds,
     side_effect,
     symbol,
+    task_measure,
 )
 
 SOURCE = "Edwin Chen, Exploring LSTMs: Remembering State"
@@ -54,7 +54,7 @@ memory_lstm = Spec(
     source=SOURCE,
     claims={
         "it ends every string in its training range with the right letter": exact_match() >= 0.99,
-        "it goes on exactly to twelve x's and beyond": median_over_seeds(measured("largest_exact")) >= 12,
+        "it goes on exactly to twelve x's and beyond": median_over_seeds(task_measure("largest_exact")) >= 12,
         "one cell unit separates A from B over all x's (so it does before training)": side_effect(
             auroc(began_with_a, of=memory, where=between) >= 0.99
         ),

@@ -6,20 +6,19 @@ measured on what the network says itself, where it says the word once, at its po
 
 from neuronspec import (
     Spec,
-    as_far,
     before,
     contribution,
     correlation,
     decoder,
     delay,
-    drive,
     emits,
     event,
+    gate_input,
     increments,
     interchange,
     keep_only,
+    matched_displacement,
     mean,
-    measured,
     moves,
     others,
     overlap,
@@ -34,6 +33,7 @@ from neuronspec import (
     step_of,
     steps_to,
     symbol,
+    task_measure,
     unspecific,
     zero,
 )
@@ -101,8 +101,8 @@ task = Spec(
     says="A GRU encoder-decoder without attention says a word at the position it is told.",
     source=SOURCE,
     claims={
-        "of other lines it says any word where it stood": measured("any_word") >= 0.95,
-        "and while random words are read in place of its own": measured("amid_random_words") >= 0.90,
+        "of other lines it says any word where it stood": task_measure("any_word") >= 0.95,
+        "and while random words are read in place of its own": task_measure("amid_random_words") >= 0.90,
         "the word can be read from the hidden state at every step before it is due": (
             probe(asked, of=decoder.hidden, where=before(due)) >= 0.95
         ),
@@ -128,7 +128,7 @@ storing_units = Spec(
     says="A fifth of the hidden units stores the word.",
     source=SOURCE,
     claims={
-        "without them the word is lost": (lost(storing) <= -0.85).against(as_far()),
+        "without them the word is lost": (lost(storing) <= -0.85).against(matched_displacement()),
         "picked against the zero state they do as well": lost(storers(0.20, "zero")) <= -0.85,
         "half of them is enough to lose it mostly": lost(storers(0.10)) <= -0.60,
         "with the values of a step before, the word still comes, as with random units": unspecific(
@@ -157,13 +157,19 @@ counting_units = Spec(
     says="A fifth of the hidden units counts down to the position.",
     source=SOURCE,
     claims={
-        "set back by one step, the word comes one step late": (later(counting, 1) >= 0.90).against(as_far()),
-        "set back by two, two steps late in half of the runs at least": (later(counting, 2) >= 0.45).against(as_far()),
-        "all units that tell the steps, set back by two: two": (later(read(left), 2) >= 0.85).against(as_far()),
-        "and by three: three": (later(read(left), 3) >= 0.85).against(as_far()),
+        "set back by one step, the word comes one step late": (later(counting, 1) >= 0.90).against(
+            matched_displacement()
+        ),
+        "set back by two, two steps late in half of the runs at least": (later(counting, 2) >= 0.45).against(
+            matched_displacement()
+        ),
+        "all units that tell the steps, set back by two: two": (later(read(left), 2) >= 0.85).against(
+            matched_displacement()
+        ),
+        "and by three: three": (later(read(left), 3) >= 0.85).against(matched_displacement()),
         "set back by one step, its first time is exactly one step late, in half of the runs at least": (
             moves(step_of(asked), by=1, under=delay(counting, 1, at=due - 1)) >= 0.50
-        ).against(as_far()),
+        ).against(matched_displacement()),
         "with the whole state set back, nearly always": side_effect(
             moves(step_of(asked), by=1, under=delay(decoder.hidden, 1, at=due - 1)) >= 0.90
         ),
@@ -191,11 +197,11 @@ triggering_units = Spec(
     source=SOURCE,
     claims={
         "with their values one step early, the word comes one step early": (earlier(triggering, 1) >= 0.90).against(
-            as_far()
+            matched_displacement()
         ),
-        "two steps early, two": (earlier(triggering, 2) >= 0.60).against(as_far()),
-        "three steps early, three": (earlier(triggering, 3) >= 0.40).against(as_far()),
-        "four steps early, four": (earlier(triggering, 4) >= 0.30).against(as_far()),
+        "two steps early, two": (earlier(triggering, 2) >= 0.60).against(matched_displacement()),
+        "three steps early, three": (earlier(triggering, 3) >= 0.40).against(matched_displacement()),
+        "four steps early, four": (earlier(triggering, 4) >= 0.30).against(matched_displacement()),
         "they move more in the last step before the word than in those before": (
             mean(of=increments(triggering), where=left.equals(1), absolute=True)
             - mean(of=increments(triggering), where=on_the_way & (left >= 2), absolute=True)
@@ -246,10 +252,10 @@ interaction = Spec(
         ),
         "with the triggering units masked they stay closed": masked(storing.on(decoder.reset_gate)) <= -0.30,
         "the triggering units' own part of the input of these gates opens them": (
-            drive(of=storing.on(decoder.reset_gate), by=triggering, at=due) >= 1.5
+            gate_input(of=storing.on(decoder.reset_gate), by=triggering, at=due) >= 1.5
         ),
         "their own part of the outputting units' update gates closes these, as random units' does": unspecific(
-            drive(of=outputting.on(decoder.update_gate), by=triggering, at=due) <= 0.0
+            gate_input(of=outputting.on(decoder.update_gate), by=triggering, at=due) <= 0.0
         ),
         "with them masked the update gates of outputting units open by .3": refuted(
             masked(outputting.on(decoder.update_gate)) >= 0.30

@@ -19,7 +19,6 @@ from neuronspec import (
     input_gate,
     length,
     mean,
-    measured,
     median_over_seeds,
     moves,
     others,
@@ -30,6 +29,7 @@ from neuronspec import (
     share_of_seeds,
     side_effect,
     size,
+    task_measure,
 )
 
 SOURCE = "Edwin Chen, Exploring LSTMs: Count von Count"
@@ -71,8 +71,8 @@ selective_counting = Spec(
     source=SOURCE,
     claims={
         "it completes strings it has not seen": exact_match() >= 0.97,
-        "it goes on exactly to twelve a's and beyond": median_over_seeds(measured("largest_exact")) >= 12,
-        "it completes strings with twenty X's": refuted(median_over_seeds(measured("twenty_x")) >= 0.98),
+        "it goes on exactly to twelve a's and beyond": median_over_seeds(task_measure("largest_exact")) >= 12,
+        "it completes strings with twenty X's": refuted(median_over_seeds(task_measure("twenty_x")) >= 0.98),
         "one cell unit counts the a's": correlation(tally, of=counter, where=reading) >= 0.98,
         "it counts a's, not steps and not X's": (correlation(tally, of=counter, where=reading) >= 0.98).against(
             position(), count_of("X")

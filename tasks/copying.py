@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import product
 
 from neuronspec import exact_match
-from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
+from neuronspec.networks import Completion, Example, Recipe, Task, TaskMeasure
 
 LETTERS = "abc"
 
@@ -43,7 +43,7 @@ def with_pair(letters: str) -> Example:
     return replace(string(letters), pair=string(NEXT[letters[0]] + letters[1:]))
 
 
-def share_exact(runs: Sequence[Generated]) -> float:
+def share_exact(runs: Sequence[Completion]) -> float:
     """Return the share of strings that are copied exactly."""
     return sum(run.exact for run in runs) / len(runs)
 

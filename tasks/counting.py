@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neuronspec import exact_match
-from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
+from neuronspec.networks import Completion, Example, Recipe, Task, TaskMeasure
 
 LONGEST_TRAINED = 10
 LONGEST_TRIED = 60
@@ -20,7 +20,7 @@ def with_pair(n: int) -> Example:
     return replace(string(n), pair=string(n - 1) if n > 1 else None)
 
 
-def largest_exact(runs: Sequence[Generated]) -> float:
+def largest_exact(runs: Sequence[Completion]) -> float:
     """Return the largest n up to which every string is completed exactly."""
     for n, run in enumerate(runs, start=1):
         if not run.exact:
@@ -28,7 +28,7 @@ def largest_exact(runs: Sequence[Generated]) -> float:
     return len(runs)
 
 
-def extra_at_first_failure(runs: Sequence[Generated]) -> float:
+def extra_at_first_failure(runs: Sequence[Completion]) -> float:
     """Return how many b's too many the first failure has (-1: one short; 0: no failure)."""
     for run in runs:
         if not run.exact:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neuronspec import exact_match
-from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
+from neuronspec.networks import Completion, Example, Recipe, Task, TaskMeasure
 
 LONGEST_TRAINED = 10
 LONGEST_TRIED = 60
@@ -29,7 +29,7 @@ def with_pair(letter: str, n: int) -> Example:
     return replace(string(letter, n), pair=string(OTHER[letter], n))
 
 
-def largest_exact(runs: Sequence[Generated]) -> float:
+def largest_exact(runs: Sequence[Completion]) -> float:
     """Return the largest number of x's up to which every string is completed exactly."""
     for run in runs:
         if not run.exact:

@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 
 from neuronspec import count, emits, event, symbol
 from neuronspec.errors import TaskError
-from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
+from neuronspec.networks import Completion, Example, Recipe, Task, TaskMeasure
 
 GO, END = "<go>", "<end>"
 SHORTEST, LONGEST = 3, 13
@@ -228,7 +228,7 @@ def says(examples: Sequence[Example], at: Callable[[Example], Sequence[int]] = t
     """Return the share of examples in which a network says what is due, at all of some steps."""
     steps = [[step - example.prompt for step in at(example)] for example in examples]
 
-    def share(runs: Sequence[Generated]) -> float:
+    def share(runs: Sequence[Completion]) -> float:
         right = [
             all(run.said[n : n + 1] == (*run.due, END)[n : n + 1] for n in due)
             for run, due in zip(runs, steps, strict=True)
@@ -255,8 +255,8 @@ def positioning(corpus: Corpus, recipes: dict[str, Recipe]) -> Task:
     return Task(
         alphabet=[*corpus.words, *map(str, range(1, LONGEST + 1)), GO],
         sample=corpus.sample,
-        probe=corpus.probe,
-        own_words=[count(wanted).between(1, 1), emits(wanted, at=due) >= 1],
+        evaluate_on=corpus.probe,
+        generated_only=[count(wanted).between(1, 1), emits(wanted, at=due) >= 1],
         size=1400,
         corpus_size=PAIRS,
         end=END,

@@ -63,8 +63,8 @@ asked, due = symbol("target_token"), event("step_before") + 1
 task = replace(
     positioning(LANGUAGE, {"gru_128": GRU_128}),
     sample=sample,
-    probe=probe,
-    own_words=[count(asked) <= 1, emits(asked, at=due) >= 1],
+    evaluate_on=probe,
+    generated_only=[count(asked) <= 1, emits(asked, at=due) >= 1],
     competence=emits(asked, at=due) >= 0.95,
     measures={
         "common_words": says(drawn(LANGUAGE.probe, "common words")),

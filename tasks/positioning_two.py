@@ -52,8 +52,8 @@ def steps(example: Example) -> list[int]:
 task = replace(
     positioning(LANGUAGE, {"gru_128": replace(GRU_128, learning_rate=0.012, steps=4000)}),
     sample=sample,
-    probe=probe,
-    own_words=[
+    evaluate_on=probe,
+    generated_only=[
         claim
         for token, due in ((symbol(f"{which}_token"), event(f"{which}_step")) for which in WHICH)
         for claim in (count(token).between(1, 1), emits(token, at=due) >= 1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neuronspec import exact_match
-from neuronspec.networks import Example, Generated, Recipe, Task, TaskMeasure
+from neuronspec.networks import Completion, Example, Recipe, Task, TaskMeasure
 
 LONGEST_TRAINED = 10
 LONGEST_TRIED = 30
@@ -33,7 +33,7 @@ def sample(rng: random.Random) -> Example:
     return sprinkled(rng.randint(1, LONGEST_TRAINED), rng.randint(0, 10), rng)
 
 
-def largest_exact(runs: Sequence[Generated]) -> float:
+def largest_exact(runs: Sequence[Completion]) -> float:
     """Return the largest number of a's up to which every string is completed exactly."""
     for run in runs:
         if not run.exact:
@@ -41,7 +41,7 @@ def largest_exact(runs: Sequence[Generated]) -> float:
     return LONGEST_TRIED
 
 
-def share_exact(runs: Sequence[Generated]) -> float:
+def share_exact(runs: Sequence[Completion]) -> float:
     """Return the share of strings that are completed exactly."""
     return sum(run.exact for run in runs) / len(runs)
 

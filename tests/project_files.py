@@ -31,11 +31,11 @@ small = Spec(
     seeds=2,
     says="A tiny GRU.",
     claims={
-        "it answers": measured("answers").between(3, 3),
+        "it answers": task_measure("answers").between(3, 3),
         "it is exact": exact_match() >= 0,
         "it is never exact": refuted(exact_match() <= -1),
         "a unit goes with the tally": side_effect(correlation(tally, of=unit) >= 0.1),
-        "half of the networks answer": share_of_seeds(measured("answers") >= 3) >= 0.2,
+        "half of the networks answer": share_of_seeds(task_measure("answers") >= 3) >= 0.2,
         "they say something": length("b") >= 0,
     },
 )

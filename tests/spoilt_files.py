@@ -19,10 +19,10 @@ from neuronspec.cli.runs import _told
 from neuronspec.collection import collect
 from neuronspec.errors import NeuronspecError, ProjectError, StoreError
 from neuronspec.ledger import lock, runs
-from neuronspec.ledger.changes import Held, stated
+from neuronspec.ledger.changes import LockCheck, stated
 from neuronspec.ledger.record import claim_json
 from neuronspec.ledger.rejudge import rejudge
-from neuronspec.networks.store import Shelf
+from neuronspec.networks.store import RecipeStore
 from neuronspec.project import Project
 
 HERE = Path(__file__).parent
@@ -89,7 +89,7 @@ class Files:
         sound = [claim for claim in self.claims if "spec_wrong" not in claim["id"]]
         self.lock = lock.lock_of(sound)
         recipe = self.project.task("tiny").recipes["gru"]
-        self.shelf = Shelf.of(self.project.store, "tiny/gru", self.project.task("tiny"), recipe)
+        self.shelf = RecipeStore.of(self.project.store, "tiny/gru", self.project.task("tiny"), recipe)
         self.weights = self.shelf.weights_file(0).read_bytes()
         self.checksum = self._sum(self.shelf.load(0))
         self.valid = {"run": self._runs(sound), "lock": self._locks(sound), "card": self._cards()}
@@ -166,7 +166,7 @@ class Files:
         return True
 
     def _changes(self, held_to, claims):
-        held = Held(held_to, self.specs, lambda: self.specs, lambda name: True)
+        held = LockCheck(held_to, self.specs, lambda: self.specs, lambda name: True)
         changed = held.changes(claims) + held.gone()
         _check_shown(terminal.changes(changed, len(claims)))
         for change in changed:

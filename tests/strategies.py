@@ -188,5 +188,5 @@ claims = st.one_of(
     _stated,
     _bounded(st.builds(ns.share_of_seeds, _bounded(measures))),
     _bounded(st.builds(ns.median_over_seeds, measures)),
-    _bounded(st.builds(ns.measured, names)),
+    _bounded(st.builds(ns.task_measure, names)),
 )

@@ -209,7 +209,7 @@ def test_a_standard_error_is_that_of_samples(population):
     (truth,) = truths(population, [Candidate("planted role", ns.correlation(population.planted.signal, of=unit))])
     view = View(population.subject(), [population.lane(unit.index)])
     whole = estimate(truth.candidate.measure, view)
-    found = [whole.finish(whole.parts[0, rng(n).integers(TEXTS, size=50)].sum(0)) for n in range(500)]
+    found = [whole.finish(whole.sums[0, rng(n).integers(TEXTS, size=50)].sum(0)) for n in range(500)]
     assert np.std(found) == pytest.approx(truth.se(50), rel=0.25)
 
 

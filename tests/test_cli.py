@@ -164,7 +164,7 @@ def test_list_trains_nothing(run, tmp_path):
     said = run("list", "-v")
     assert said.stdout.splitlines()[:2] == [
         "specs/spec_small.py::small::it answers",
-        "    measured('answers').between(3, 3)",
+        "    task_measure('answers').between(3, 3)",
     ]
     assert run("list", "-k", "tally").stdout == "specs/spec_small.py::small::a unit goes with the tally\n"
     assert (

@@ -42,7 +42,7 @@ said = Spec(
     seeds=1,
     claims={
         "the word comes where it is asked for": emits(asked, at=due) >= 0.5,
-        "any word does": measured("any_word") >= 0.5,
+        "any word does": task_measure("any_word") >= 0.5,
     },
 )
 """

@@ -10,7 +10,7 @@ from project_files import make
 
 from neuronspec.ledger import lock, runs
 from neuronspec.named_networks import task_and_recipe
-from neuronspec.networks.store import Shelf
+from neuronspec.networks.store import RecipeStore
 from neuronspec.networks.supply import _note, obtain
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
@@ -89,15 +89,15 @@ def test_two_that_lock_at_once_lose_no_claim_of_each_other(tmp_path):
 
 
 def test_a_note_of_a_process_that_was_killed_is_no_progress_of_the_next(tmp_path):
-    class Told(Watcher):
+    class SignalValues(Watcher):
         done = ()
 
         def training(self, recipe, done, total):
             self.done += (done,)
 
-    project, told = Project.at(make(tmp_path)), Told()
+    project, told = Project.at(make(tmp_path)), SignalValues()
     task, recipe = task_and_recipe(project, "tiny/gru")
-    shelf = Shelf.of(project.store, "tiny/gru", task, recipe)
+    shelf = RecipeStore.of(project.store, "tiny/gru", task, recipe)
     shelf.check_writable()
     _note(shelf, range(2)).write_text("149")
     obtain(shelf, task, [0], 1, told)

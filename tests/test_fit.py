@@ -29,7 +29,7 @@ DEEP = Recipe("lstm", units=10, layers=2)
 BRIDGED = Recipe("lstm", units=10, encoder=True)
 UNIT = ns.decoder.cell[0]
 HANDLED_ELSEWHERE = {"Spec", "claim", "quantile", "together", "freeze", "symbol", "contribution", "peak", "each"}
-HANDLED_ELSEWHERE |= {"share_of_seeds", "median_over_seeds", "measured", "as_far"}
+HANDLED_ELSEWHERE |= {"share_of_seeds", "median_over_seeds", "task_measure", "matched_displacement"}
 """By the claim itself, edits._level and compile_edits, behaviour_measures.tokens, evaluate.of_claim, the runner."""
 
 
@@ -113,9 +113,9 @@ REFUSED = {
         "claims['it']: encoder.hidden: counting/lstm has no encoder",
     ),
     "no such measure": (
-        ns.measured("largest") >= 0,
+        ns.task_measure("largest") >= 0,
         RECIPE,
-        "claims['it']: measured('largest'): task counting registers no such measure; none are known",
+        "claims['it']: task_measure('largest'): task counting registers no such measure; none are known",
     ),
     "another network": (
         ns.exact_match(network="counting/gru") >= 0,
@@ -191,7 +191,7 @@ def test_what_can_be_said_of_encoder_decoders(case):
     fit.check(ns.Spec("counting/lstm", claims={"it": ALLOWED[case]}), TASK, BRIDGED)
 
 
-WRONG_OWN_WORDS = {
+WRONG_ABOUT_A_CLEAN_RUN = {
     "a foreign symbol": (ns.count("z") >= 1, "char('z'): not in the alphabet of counting, 'aXb'"),
     "an event that no example has": (
         ns.emits("a", at=ns.event("delimter")) >= 1,
@@ -204,13 +204,13 @@ WRONG_OWN_WORDS = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG_OWN_WORDS)
-def test_own_words_are_checked_as_claims_are(case):
-    claim, message = WRONG_OWN_WORDS[case]
+@pytest.mark.parametrize("case", WRONG_ABOUT_A_CLEAN_RUN)
+def test_generated_only_is_checked_as_claims_are(case):
+    claim, message = WRONG_ABOUT_A_CLEAN_RUN[case]
     spec = ns.Spec("counting/lstm", claims={"it": ns.exact_match() >= 0.9})
     with pytest.raises(TaskError) as error:
-        fit.check(spec, replace(TASK, own_words=[claim]), RECIPE)
-    assert str(error.value) == f"task counting: own_words: {message}"
+        fit.check(spec, replace(TASK, generated_only=[claim]), RECIPE)
+    assert str(error.value) == f"task counting: generated_only: {message}"
 
 
 def test_a_site_that_units_are_put_on_takes_their_layer():
@@ -225,11 +225,11 @@ def test_refused_at_collection(case):
 
 
 @pytest.mark.parametrize("measure", [ns.exact_match(), ns.cross_entropy(), ns.perplexity()])
-def test_nothing_is_due_where_networks_are_examined_on_their_own_words(measure):
+def test_nothing_is_due_where_networks_are_examined_on_what_they_generate(measure):
     spec = ns.Spec("counting/lstm", claims={"it": measure >= 0.9})
     fit.check(spec, TASK, RECIPE)
     with pytest.raises(SpecError) as error:
-        fit.check(spec, replace(TASK, own_words=[ns.length() >= 1]), RECIPE)
+        fit.check(spec, replace(TASK, generated_only=[ns.length() >= 1]), RECIPE)
     assert str(error.value) == (
         f"claims['it']: {measure}: networks of task counting are examined on what they say themselves, "
         "where nothing else is due; register a measure of the task's own"

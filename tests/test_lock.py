@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from project_files import make
 
 from neuronspec.cli import main
-from neuronspec.networks.store import Shelf
+from neuronspec.networks.store import RecipeStore
 from neuronspec.networks.training import Trained
 from neuronspec.project import Project
 
@@ -57,7 +57,7 @@ def spoil(change):
     """Put other weights in the place of stored ones, as if training had come to them."""
     project = Project.at(Path())
     task = project.task("tiny")
-    shelf = Shelf.of(project.store, "tiny/gru", task, task.recipe("gru"))
+    shelf = RecipeStore.of(project.store, "tiny/gru", task, task.recipe("gru"))
     for seed in range(2):
         weights = {name: tensor.clone() for name, tensor in shelf.load(seed).items()}
         change(weights)

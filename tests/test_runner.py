@@ -13,12 +13,12 @@ from neuronspec.errors import StoreError
 from neuronspec.ledger.record import claim_json
 from neuronspec.named_networks import task_and_recipe
 from neuronspec.networks import store as store_module
-from neuronspec.networks.store import Shelf
+from neuronspec.networks.store import RecipeStore
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
 
 
-class Told(Watcher):
+class SignalValues(Watcher):
     def __init__(self):
         self.trained, self.seen, self.warnings = [], [], []
 
@@ -33,7 +33,7 @@ class Told(Watcher):
 
 
 def answers(project, jobs=1, **options):
-    told = Told()
+    told = SignalValues()
     results = [r for about_one in runner.verify(project, collect(project, **options), jobs, told) for r in about_one]
     return results, told
 
@@ -105,7 +105,7 @@ def test_a_network_that_never_learns_is_unlearnt(tmp_path):
 def test_damage_in_the_store_is_said_and_mended(project):
     first, _ = answers(project)
     task, recipe = task_and_recipe(project, "tiny/gru")
-    shelf = Shelf.of(project.store, "tiny/gru", task, recipe)
+    shelf = RecipeStore.of(project.store, "tiny/gru", task, recipe)
     shelf.weights_file(1).write_bytes(b"not a network")
     again, told = answers(project)
     assert told.warnings == [

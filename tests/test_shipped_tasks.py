@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neuronspec.errors import TaskError
-from neuronspec.networks import Example, Generated
+from neuronspec.networks import Completion, Example
 from neuronspec.project import Project
 
 PROJECT = Project.at(Path(__file__).parents[1])
@@ -64,12 +64,12 @@ def test_selective_counting_sprinkles_x_everywhere():
 def test_positioning_asks_for_a_word_where_it_stands():
     task = PROJECT.task("positioning")
     rng = random.Random(0)
-    for example in [*drawn("positioning"), *(task.probe(rng) for _ in range(200))]:
+    for example in [*drawn("positioning"), *(task.evaluate_on(rng) for _ in range(200))]:
         *line, token, at = example.source
         assert example.text[example.events["target_step"]] == token == example.symbols["target_token"]
         assert int(at) == example.events["target_step"]
         assert all(3 <= len(words) <= 13 for words in (line, example.text[1:]))
-    probes = [task.probe(rng) for _ in range(2000)]
+    probes = [task.evaluate_on(rng) for _ in range(2000)]
     assert {probe.events["target_step"] for probe in probes} == set(range(2, 9))
     assert {probe.symbols["target_token"] for probe in probes} == {f"w{n}" for n in range(10)}
     for probe in probes:
@@ -91,7 +91,7 @@ def test_positioning_among_random_words_never_reads_the_word():
 def test_a_measure_counts_the_examples_in_which_all_that_is_due_is_said():
     says = file_of("positioning").says
     example = Example(tuple("gabcd"), events={"one": 2, "two": 4})
-    runs = [Generated(("g",), tuple("abcd"), tuple(came)) for came in ("abcd", "xbxd", "abc", "abcx", "")]
+    runs = [Completion(("g",), tuple("abcd"), tuple(came)) for came in ("abcd", "xbxd", "abc", "abcx", "")]
     assert says([example] * 5, lambda e: [e.events["one"]]).of(runs) == 0.8
     assert says([example] * 5, lambda e: [2, 4]).of(runs) == 0.4
     ended = [replace(run, end="<end>") for run in runs]
@@ -126,7 +126,7 @@ def test_positioning_refuses_a_word_that_the_language_lacks():
 def test_positioning_two_asks_for_two_words():
     task = PROJECT.task("positioning_two")
     rng = random.Random(0)
-    for example in [*drawn("positioning_two"), *(task.probe(rng) for _ in range(500))]:
+    for example in [*drawn("positioning_two"), *(task.evaluate_on(rng) for _ in range(500))]:
         *line, one, at, two, other_at = example.source
         assert (int(at), int(other_at)) == (example.events["target_step"], example.events["second_step"])
         assert (example.text[int(at)], example.text[int(other_at)]) == (one, two)
@@ -141,7 +141,7 @@ def test_positioning_two_asks_for_two_words():
 def test_positioning_end_asks_for_a_word_or_the_end():
     task = PROJECT.task("positioning_end")
     rng = random.Random(0)
-    probes = [task.probe(rng) for _ in range(1000)]
+    probes = [task.evaluate_on(rng) for _ in range(1000)]
     for example in [*drawn("positioning_end", 2000), *probes]:
         token, at = example.source[-2], int(example.source[-1])
         assert token == example.symbols["target_token"]
@@ -190,7 +190,7 @@ def test_lines_of_a_text_are_words_in_lower_case():
 def test_what_stands_for_many_words_is_not_asked_for():
     lines = file_of("positioning").Lines.of(TEXT.splitlines() * 200, size=12)
     rng = random.Random(0)
-    for example in [draw(rng) for draw in (lines.sample, lines.held_out, lines.probe) for _ in range(200)]:
+    for example in [draw(rng) for draw in (lines.sample, lines.held_out, lines.evaluate_on) for _ in range(200)]:
         assert example.symbols["target_token"] in lines.words[:12]
 
 

@@ -55,14 +55,14 @@ def _of_pool(population: Population) -> Iterator[tuple[str, Estimate]]:
     }
     for word, measure in measures.items():
         whole = estimate(measure, view)
-        if np.ptp(whole.parts[0], axis=0).any():
+        if np.ptp(whole.sums[0], axis=0).any():
             yield word, whole
 
 
 def _held(whole: Estimate, sequences: int, rng: np.random.Generator) -> bool | None:
     """Draw a sample of the pool, and say whether its interval holds the value of the pool."""
-    rows = rng.integers(whole.parts.shape[1], size=sequences)
-    sample = Estimate(whole.parts[:, rows], whole.finish, whole.yes_no)
+    rows = rng.integers(whole.sums.shape[1], size=sequences)
+    sample = Estimate(whole.sums[:, rows], whole.finish, whole.yes_no)
     low, high = interval(sample, census=False)
     if not (math.isfinite(low) and math.isfinite(high)):
         return None

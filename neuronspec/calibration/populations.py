@@ -12,14 +12,14 @@ from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import Sequences, values
 from neuronspec.engine.unit_sets import Lane, UnitSet
-from neuronspec.engine.verdicts.examine import Given
+from neuronspec.engine.verdicts.examine import Checkpointed
 from neuronspec.language.signals import Signal, char, label, one_of, position, regex
 from neuronspec.language.units import Site
 from neuronspec.networks.cells import Place
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
-from neuronspec.planted.build import SITES, Planted, example_texts
+from neuronspec.planted.build import STATE_SITES, Planted, example_texts
 from neuronspec.planted.roles import (
     planted_copy,
     planted_detector,
@@ -121,9 +121,9 @@ class Population:
         unit, size = self.planted.unit, self.network.sizes[self.place]
         return {unit: UnitSet(*self.place, (index,), (unit.sign,), (unit.sign,) * size)}
 
-    def given(self, untrained: bool) -> Given:
+    def given(self, untrained: bool) -> Checkpointed:
         """Return the network that a claim is about, with its twin."""
-        return Given(self.untrained, self.another) if untrained else Given(self.network, self.untrained)
+        return Checkpointed(self.untrained, self.another) if untrained else Checkpointed(self.network, self.untrained)
 
     def draw(self, sequences: int, rng: np.random.Generator) -> list[Example]:
         """Return a sample of the pool, drawn with replacement."""
@@ -132,7 +132,7 @@ class Population:
 
 def populate(number: int, rng: np.random.Generator, texts: int = POOL) -> Population:
     """Return a population: role, kind, sign, decoys, duplicates and noise are drawn."""
-    role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(SITES)))
+    role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(STATE_SITES)))
     units, seed, *others = (int(n) for n in (rng.choice(UNITS), *rng.integers(2**31, size=4)))
     planted = THEMES[role].plant(
         kind,

@@ -18,7 +18,7 @@ from neuronspec.ledger import NAME
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
-    from neuronspec.ledger.changes import Held
+    from neuronspec.ledger.changes import LockCheck
     from neuronspec.ledger.lock import Lock
 
 
@@ -95,7 +95,7 @@ def _judged(
     return [claim_json(result) for result in judged.results]
 
 
-def _write(project: Project, before: Held, claims: Sequence[Mapping[str, Any]]) -> str:
+def _write(project: Project, before: LockCheck, claims: Sequence[Mapping[str, Any]]) -> str:
     """Write the lock, and say what was done; what another process locked in the meantime stays."""
     from neuronspec.ledger.lock import refuse_errors, while_written, write
 

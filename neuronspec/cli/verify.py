@@ -20,7 +20,7 @@ from neuronspec.ledger import NAME
 from neuronspec.project import Project
 
 if TYPE_CHECKING:
-    from neuronspec.ledger.changes import Held
+    from neuronspec.ledger.changes import LockCheck
     from neuronspec.ledger.runs import Record
     from neuronspec.runner import Result
 
@@ -78,7 +78,7 @@ def verify(
     sys.exit(_verify(project, questions, jobs, record, lock, json_file, verbose, mutate))
 
 
-def lock_for(project: Project, paths: Sequence[str], keyword: str | None) -> Held:
+def lock_for(project: Project, paths: Sequence[str], keyword: str | None) -> LockCheck:
     """Return what a run is held to, before it begins: a spec that cannot be read is said now."""
     from neuronspec.ledger.changes import held_to
     from neuronspec.ledger.lock import read
@@ -93,7 +93,7 @@ def _verify(
     questions: list[Question],
     jobs: int | None,
     record: Record,
-    lock: Held | None,
+    lock: LockCheck | None,
     json_file: Path | None,
     verbose: bool,
     mutate: bool,

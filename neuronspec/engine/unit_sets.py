@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Int
 
 from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.fit import Sizes
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Picked, Site, Unit
@@ -193,9 +194,6 @@ class ScoresByValue:
         return {"symbol": self.symbol, "values": {v[0]: scores.as_json() for v, scores in self.scores.items()}}
 
 
-Sizes = Mapping[Place, int]
-"""How many units each site of each layer has."""
-
 Lane = Mapping[Expression, Chosen]
 """What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
 
@@ -210,7 +208,7 @@ def bases(expression: Expression) -> list[Expression]:
     if is_base(expression):
         return [expression]
     found: dict[Expression, None] = {}
-    for part in expression.parts():
+    for part in expression.operands():
         found |= dict.fromkeys(bases(part))
     return list(found)
 

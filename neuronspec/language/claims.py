@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from neuronspec.errors import SpecError
-from neuronspec.language.expression import Expression, enclosed, flag, key, number, part, several, shown, text, word
+from neuronspec.language.expression import Expression, enclosed, flag, key, number, operand, several, shown, text, word
 
 EXPECTATIONS = ("supported", "refuted", "unspecific")
 
 
 @word
-class as_far(Expression):
+class matched_displacement(Expression):
     """A rival: random other units, as many as it takes to move the state as far as the edit of the claimed ones does.
 
     As many random units may move it less: then it could be the distance that does it, whichever the units.
@@ -29,7 +29,7 @@ class Claim(Expression, word="claim"):
     """
 
     kinds = frozenset({"claim"})
-    measure: Any = part("measure")
+    measure: Any = operand("measure")
     low: float | None = number(default=None, kw_only=True)
     high: float | None = number(default=None, kw_only=True)
     rivals: tuple[Expression, ...] = several("signal", "control", default=())
@@ -37,13 +37,18 @@ class Claim(Expression, word="claim"):
     side_effect: bool = flag(default=False, kw_only=True)
 
     def check(self) -> None:
-        self._check_rivals([rival for rival in self.rivals if not isinstance(rival, as_far)])
-        if as_far() in self.rivals and self.measure.word in ("share_of_seeds", "median_over_seeds"):
+        self._check_rivals([rival for rival in self.rivals if not isinstance(rival, matched_displacement)])
+        if matched_displacement() in self.rivals and self.measure.word in ("share_of_seeds", "median_over_seeds"):
             raise SpecError(
-                f"{self.measure}: against(as_far()): it is judged in each network; say it of the claim inside"
+                f"{self.measure}: against(matched_displacement()): it is judged in each network; "
+                "say it of the claim inside"
             )
-        if as_far() in self.rivals and not any("intervention" in inner.kinds for inner in self.measure.walk()):
-            raise SpecError(f"{self.measure}: against(as_far()): nothing is edited here; it is about under=")
+        if matched_displacement() in self.rivals and not any(
+            "intervention" in inner.kinds for inner in self.measure.walk()
+        ):
+            raise SpecError(
+                f"{self.measure}: against(matched_displacement()): nothing is edited here; it is about under="
+            )
         if self.side_effect and self.measure.word == "share_of_seeds":
             raise SpecError(
                 f"side_effect({self.measure} {self.bound}): the claim inside has the controls; say it of that"
@@ -99,7 +104,10 @@ class Claim(Expression, word="claim"):
             raise SpecError(f"{word}({self}): expected a measure and a bound, and no more")
 
     def against(self, *rivals: Any) -> Claim:
-        """Demand that each rival signal, put in the place of the true one, does worse; or units moved ``as_far()``."""
+        """Demand that each rival signal, put in the place of the true one, does worse.
+
+        ``matched_displacement()`` as a rival demands the same of random units that the edit moves as far.
+        """
         return replace(self, rivals=self.rivals + rivals)
 
     def evidence_key(self, recipe: str) -> str:

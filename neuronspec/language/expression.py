@@ -13,7 +13,7 @@ from neuronspec.errors import SpecError, did_you_mean
 WORDS: dict[str, type[Expression]] = {}
 """Every concrete word by its JSON name."""
 
-KINDS = {
+EXPECTED = {
     "signal": "a signal (a value per step), e.g. char('a')",
     "condition": "a signal that holds or not, e.g. char('a')",
     "symbol": "a symbol (a value per sequence), e.g. symbol('letter')",
@@ -24,7 +24,7 @@ KINDS = {
     "intervention": "an intervention, e.g. zero(cell[3], at='X')",
     "measure": "a measure, e.g. exact_match()",
     "claim": "a claim, e.g. exact_match() >= 0.99",
-    "control": "units to stand in, as_far()",
+    "control": "units to stand in, matched_displacement()",
 }
 
 _shorthands: dict[tuple[str, type], Callable[[Any], Expression]] = {}
@@ -75,7 +75,7 @@ class Expression:
         """Whether it prints with an operator, so that an outer operator encloses it."""
         return False
 
-    def parts(self) -> Iterator[Expression]:
+    def operands(self) -> Iterator[Expression]:
         """Yield the expressions this one is made of, one level down."""
         for f in fields(self):
             yield from _expressions(getattr(self, f.name))
@@ -83,7 +83,7 @@ class Expression:
     def walk(self) -> Iterator[Expression]:
         """Yield this expression and all below it."""
         yield self
-        for part in self.parts():
+        for part in self.operands():
             yield from part.walk()
 
 
@@ -128,7 +128,7 @@ def rewritten(value: Any, change: Callable[[Expression], Expression]) -> Any:
 # Fields: each reads what the author wrote, or says what it expected.
 
 
-def part(*kinds: str, default: Any = MISSING, kw_only: bool = False) -> Any:
+def operand(*kinds: str, default: Any = MISSING, kw_only: bool = False) -> Any:
     """A field holding an expression of one of these kinds, or a plain value that is short for one."""
 
     def read(value: Any, where: str) -> Any:
@@ -244,7 +244,7 @@ def as_kind(value: Any, kinds: tuple[str, ...], where: str) -> Expression:
         hint = f"; this one is a number: compare it, e.g. {value} >= 1"
     if isinstance(value, bool):
         hint = "; == compares expressions: for a value, write signal.equals(value)"
-    expected = " or ".join(KINDS[kind] for kind in kinds)
+    expected = " or ".join(EXPECTED[kind] for kind in kinds)
     raise SpecError(f"{_at(where, value)}: expected {expected}{hint}")
 
 
@@ -263,7 +263,7 @@ else:  # it only speaks to type checkers, and Python 3.10 does not have it
         return lambda decorator: decorator
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(part, several, number, number_or, text, flag, field))
+@dataclass_transform(frozen_default=True, field_specifiers=(operand, several, number, number_or, text, flag, field))
 def word(cls: type[T]) -> type[T]:
     """Make a class a word: a frozen dataclass that prints as it is written."""
     return dataclass(frozen=True, repr=False)(cls)

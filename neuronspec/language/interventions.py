@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neuronspec.errors import SpecError
-from neuronspec.language.expression import Expression, number, number_or, part, several, word
+from neuronspec.language.expression import Expression, number, number_or, operand, several, word
 from neuronspec.language.signals import Moment
 from neuronspec.language.units import Units, increments, quantile
 
@@ -21,7 +21,7 @@ class Intervention(Expression):
 
 @word
 class _Edit(Intervention):
-    units: Units = part("units")
+    units: Units = operand("units")
 
     def check(self) -> None:
         for inner in self.units.walk():
@@ -33,12 +33,12 @@ class _Edit(Intervention):
 class _AnyTime(_Edit):
     """An edit at a moment, wherever a signal holds, or (without ``at``) at every step."""
 
-    at: Any = part("moment", "condition", default=None, kw_only=True)
+    at: Any = operand("moment", "condition", default=None, kw_only=True)
 
 
 @word
 class _AtMoment(_Edit):
-    at: Moment | str = part("moment", kw_only=True)
+    at: Moment | str = operand("moment", kw_only=True)
 
 
 @word
@@ -104,7 +104,7 @@ class delay(_AtMoment):
 class patch(_AtMoment):
     """Write the value that the units have at another moment of the clean run."""
 
-    source: Moment | str = part("moment")
+    source: Moment | str = operand("moment")
 
 
 @word

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
-from neuronspec.language.expression import Expression, enclosed, flag, number, part, rewritten, text, word
+from neuronspec.language.expression import Expression, enclosed, flag, number, operand, rewritten, text, word
 from neuronspec.language.interventions import Intervention, Together
 from neuronspec.language.signals import Moment, Shuffled, char, event, label, one_of, symbol
 from neuronspec.language.units import SvmRfe, Units, increments
@@ -48,9 +48,9 @@ class Measure(Expression):
 class UnitMeasure(Measure):
     """A measure of units over the steps where ``where`` holds, in the run edited by ``under``."""
 
-    of: Units | None = part("units", default=None, kw_only=True)
-    where: Any = part("condition", default=None, kw_only=True)
-    under: Intervention | None = part("intervention", default=None, kw_only=True)
+    of: Units | None = operand("units", default=None, kw_only=True)
+    where: Any = operand("condition", default=None, kw_only=True)
+    under: Intervention | None = operand("intervention", default=None, kw_only=True)
     centre: ClassVar[float | None] = None
     """The value that says nothing; a score is oriented away from it. None: the measure has no direction."""
     of_one: ClassVar[bool] = False
@@ -65,7 +65,7 @@ class UnitMeasure(Measure):
 class SignalMeasure(UnitMeasure):
     """A measure of how units go with a signal."""
 
-    signal: Any = part("signal")
+    signal: Any = operand("signal")
 
 
 @word
@@ -141,7 +141,7 @@ class probe(UnitMeasure):
     that are missing or extra it takes little notice; ``balanced`` notices extra ones.
     """
 
-    labels: Any = part("signal", "symbol")
+    labels: Any = operand("signal", "symbol")
     balanced: bool = flag(default=False, kw_only=True)
 
 
@@ -185,28 +185,28 @@ class saturation(UnitMeasure):
 class contribution(Measure):
     """What a unit adds to the read-out of a token at a moment: its value times the read-out weight."""
 
-    what: Any = part("symbol", "signal")
-    at: Moment | str = part("moment", kw_only=True)
+    what: Any = operand("symbol", "signal")
+    at: Moment | str = operand("moment", kw_only=True)
 
     def check(self) -> None:
         _want_token(self)
 
 
 @word
-class drive(Measure):
+class gate_input(Measure):
     """What some units add to the input of a gate: recurrent weight times value, summed over them.
 
     The mean over the units of the gate and over sequences, as the gate is at a moment.
     """
 
-    of: Units = part("units", kw_only=True)
-    by: Units = part("units", kw_only=True)
-    at: Moment | str = part("moment", kw_only=True)
+    of: Units = operand("units", kw_only=True)
+    by: Units = operand("units", kw_only=True)
+    at: Moment | str = operand("moment", kw_only=True)
 
     def check(self) -> None:
-        if self.of.place.name in ("hidden", "cell") or self.by.place.name != "hidden":
+        if self.of.of_site.name in ("hidden", "cell") or self.by.of_site.name != "hidden":
             raise SpecError(f"{self}: expected units of a gate or candidate, and by= units of hidden, which drive it")
-        if self.of.place.layer_number != self.by.place.layer_number:
+        if self.of.of_site.layer_number != self.by.of_site.layer_number:
             raise SpecError(f"{self}: units of two layers; what drives a gate is the hidden state of its own layer")
         if isinstance(self.of, increments) or isinstance(self.by, increments):
             raise SpecError(f"{self}: a gate is driven by values, not by increments")
@@ -216,19 +216,19 @@ class drive(Measure):
 class size(Measure):
     """How many units there are in a set."""
 
-    units: Units = part("units")
+    units: Units = operand("units")
 
 
 @word
 class overlap(Measure):
     """Size of the intersection of two sets over the size of the smaller one."""
 
-    units: Units = part("units")
-    other: Units = part("units")
+    units: Units = operand("units")
+    other: Units = operand("units")
 
     def check(self) -> None:
-        if self.units.place != self.other.place:
-            places = f"{self.units.place} and {self.other.place}"
+        if self.units.of_site != self.other.of_site:
+            places = f"{self.units.of_site} and {self.other.of_site}"
             raise SpecError(f"{self}: units of two sites, {places}; put them on one with .on(site) first")
 
 
@@ -236,8 +236,8 @@ class overlap(Measure):
 class peak(Moment):
     """The step at which one unit is largest."""
 
-    units: Units = part("units")
-    where: Any = part("condition", default=None, kw_only=True)
+    units: Units = operand("units")
+    where: Any = operand("condition", default=None, kw_only=True)
     foresees = True
 
     def check(self) -> None:
@@ -252,10 +252,10 @@ class share(Measure):
     It gets worse where there are extra labels; missing ones go unnoticed but at the peak.
     """
 
-    moment: Moment | str = part("moment")
-    on: Any = part("condition", kw_only=True)
-    among: Any = part("condition", default=None, kw_only=True)
-    under: Intervention | None = part("intervention", default=None, kw_only=True)
+    moment: Moment | str = operand("moment")
+    on: Any = operand("condition", kw_only=True)
+    among: Any = operand("condition", default=None, kw_only=True)
+    under: Intervention | None = operand("intervention", default=None, kw_only=True)
 
     def check(self) -> None:
         if self.under is not None and not any(isinstance(inner, peak) for inner in self.moment.walk()):  # type: ignore[union-attr]
@@ -272,8 +272,8 @@ class Behaviour(Measure):
     ``network`` names another recipe, taken at the same seeds.
     """
 
-    among: Any = part("condition", default=None, kw_only=True)
-    under: Intervention | None = part("intervention", default=None, kw_only=True)
+    among: Any = operand("condition", default=None, kw_only=True)
+    under: Intervention | None = operand("intervention", default=None, kw_only=True)
     network: str | None = text(default=None, kw_only=True)
     generates: ClassVar[bool] = True
 
@@ -291,7 +291,7 @@ class exact_match(Behaviour):
 class length(Behaviour):
     """Number of characters generated before the end; of those where a signal holds only, where it is given."""
 
-    what: Any = part("condition", default=None)
+    what: Any = operand("condition", default=None)
 
     def check(self) -> None:
         super().check()
@@ -304,7 +304,7 @@ class length(Behaviour):
 class count(Behaviour):
     """How often a character or signal occurs in the generated text."""
 
-    what: Any = part("signal", "symbol")
+    what: Any = operand("signal", "symbol")
 
 
 @word
@@ -314,7 +314,7 @@ class step_of(Behaviour):
     The end symbol is not part of a text, and comes one step after its last symbol.
     """
 
-    what: Any = part("symbol", "signal")
+    what: Any = operand("symbol", "signal")
 
     def check(self) -> None:
         super().check()
@@ -328,8 +328,8 @@ class emits(Behaviour):
     The end symbol is not part of a text, and comes one step after its last symbol.
     """
 
-    what: Any = part("symbol", "signal")
-    at: Moment | str = part("moment", kw_only=True)
+    what: Any = operand("symbol", "signal")
+    at: Moment | str = operand("moment", kw_only=True)
 
     def check(self) -> None:
         super().check()
@@ -340,8 +340,8 @@ class emits(Behaviour):
 class probability(Behaviour):
     """Mean probability that the token at a moment is this one, given all before it."""
 
-    what: Any = part("symbol", "signal")
-    at: Moment | str = part("moment", kw_only=True)
+    what: Any = operand("symbol", "signal")
+    at: Moment | str = operand("moment", kw_only=True)
     generates = False
 
     def check(self) -> None:
@@ -364,7 +364,7 @@ class perplexity(Behaviour):
 
 
 @word
-class measured(Measure):
+class task_measure(Measure):
     """A measure that the task registers under this name: one number per network."""
 
     name: str = text()
@@ -394,8 +394,8 @@ def refuse_foresight(measure: Expression, under: Intervention) -> None:
 class Gap(Measure, word="measure -"):
     """One measure minus another, on the same sequences."""
 
-    left: Measure = part("measure")
-    right: Measure = part("measure")
+    left: Measure = operand("measure")
+    right: Measure = operand("measure")
 
     @property
     def infix(self) -> bool:
@@ -409,8 +409,8 @@ class Gap(Measure, word="measure -"):
 class Difference(Measure):
     """What an intervention does to a measure."""
 
-    measure: Any = part("measure")
-    under: Intervention = part("intervention", kw_only=True)
+    measure: Any = operand("measure")
+    under: Intervention = operand("intervention", kw_only=True)
 
     def check(self) -> None:
         if getattr(self.measure, "under", None) is not None:
@@ -469,7 +469,7 @@ class OverSeeds(Measure):
 class share_of_seeds(OverSeeds):
     """Share of networks in which a claim is supported; of those that learnt their task, where it is about units."""
 
-    claim: Claim = part("claim")
+    claim: Claim = operand("claim")
 
     def check(self) -> None:
         if self.claim.expected != "supported":
@@ -480,4 +480,4 @@ class share_of_seeds(OverSeeds):
 class median_over_seeds(OverSeeds):
     """Median of a measure over networks; over those that learnt their task, where it is of units."""
 
-    measure: Any = part("measure")
+    measure: Any = operand("measure")

@@ -7,7 +7,7 @@ import re
 from typing import ClassVar
 
 from neuronspec.errors import SpecError
-from neuronspec.language.expression import Expression, enclosed, number, part, shorthand, shown, text, word
+from neuronspec.language.expression import Expression, enclosed, number, operand, shorthand, shown, text, word
 
 CONDITION = frozenset({"signal", "condition"})
 NUMBER = frozenset({"signal"})
@@ -95,7 +95,7 @@ class depth(Signal):
 class count_of(Signal):
     """How often ``signal`` has held up to this step, this one included."""
 
-    signal: Signal | str = part("condition")
+    signal: Signal | str = operand("condition")
     kinds = NUMBER
 
 
@@ -103,7 +103,7 @@ class count_of(Signal):
 class remaining(Signal):
     """How often ``signal`` will still hold after this step."""
 
-    signal: Signal | str = part("condition")
+    signal: Signal | str = operand("condition")
     kinds = NUMBER
     foresees = True
 
@@ -119,7 +119,7 @@ class position(Signal):
 class since(Signal):
     """Steps since ``signal`` last held (0 where it holds); undefined before its first time."""
 
-    signal: Signal | str = part("condition")
+    signal: Signal | str = operand("condition")
     kinds = NUMBER
 
 
@@ -127,7 +127,7 @@ class since(Signal):
 class upcoming(Signal):
     """The value of ``signal`` at the next step; undefined at the last."""
 
-    signal: Signal | str = part("signal")
+    signal: Signal | str = operand("signal")
     foresees = True
 
     @property
@@ -140,7 +140,7 @@ class upcoming(Signal):
 class steps_to(Signal):
     """Steps until ``moment`` (0 there, negative after it)."""
 
-    moment: Moment | str = part("moment")
+    moment: Moment | str = operand("moment")
     kinds = NUMBER
     foresees = True
 
@@ -157,14 +157,14 @@ class label(Signal):
 class before(Signal):
     """Hold at the steps before ``moment``, which is left out."""
 
-    moment: Moment | str = part("moment")
+    moment: Moment | str = operand("moment")
 
 
 @word
 class after(Signal):
     """Hold at the steps after ``moment``, which is left out."""
 
-    moment: Moment | str = part("moment")
+    moment: Moment | str = operand("moment")
 
 
 # What the operators build.
@@ -172,8 +172,8 @@ class after(Signal):
 
 @word
 class _Pair(Signal):
-    left: Signal = part("signal")
-    right: Signal = part("signal")
+    left: Signal = operand("signal")
+    right: Signal = operand("signal")
 
     @property
     def infix(self) -> bool:
@@ -185,8 +185,8 @@ class _Pair(Signal):
 
 @word
 class _Conditions(_Pair):
-    left: Signal = part("condition")
-    right: Signal = part("condition")
+    left: Signal = operand("condition")
+    right: Signal = operand("condition")
 
 
 class And(_Conditions, word="&"):
@@ -213,7 +213,7 @@ class Minus(_Pair, word="-"):
 class Not(Signal, word="~"):
     """Does not hold."""
 
-    signal: Signal = part("condition")
+    signal: Signal = operand("condition")
 
     def __repr__(self) -> str:
         return f"~{enclosed(self.signal)}"
@@ -223,7 +223,7 @@ class Not(Signal, word="~"):
 class Comparison(Signal):
     """A signal against a number; abstract."""
 
-    signal: Signal = part("signal")
+    signal: Signal = operand("signal")
     value: float = number()
 
     @property
@@ -260,7 +260,7 @@ class Shuffled(Signal, word="shuffled"):
     controls and mutants put in the place of a true signal.
     """
 
-    signal: Expression = part("signal", "symbol")
+    signal: Expression = operand("signal", "symbol")
     draw: int = number(default=0, whole=True, low=0, kw_only=True)
 
     def permutation(self, sequences: int) -> list[int]:
@@ -302,14 +302,14 @@ class Moment(Expression):
 class first(Moment):
     """The first step at which ``signal`` holds."""
 
-    signal: Signal | str = part("condition")
+    signal: Signal | str = operand("condition")
 
 
 @word
 class last(Moment):
     """The last step at which ``signal`` holds."""
 
-    signal: Signal | str = part("condition")
+    signal: Signal | str = operand("condition")
     foresees = True
 
 
@@ -342,7 +342,7 @@ class End(Moment, word="end"):
 class Shifted(Moment, word="shifted"):
     """So many steps after a moment (before it, where negative)."""
 
-    moment: Moment = part("moment")
+    moment: Moment = operand("moment")
     steps: int = number(whole=True)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from neuronspec.errors import SpecError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, number, text, word
-from neuronspec.language.measures import OverSeeds, UnitMeasure, measured
+from neuronspec.language.measures import OverSeeds, UnitMeasure, task_measure
 from neuronspec.language.units import All, Best, Top
 
 MOST_SEEDS = 10_000
@@ -80,7 +80,7 @@ def check_measure(measure: Expression) -> None:
     for inner in _outside_picks(measure):
         if isinstance(inner, UnitMeasure) and inner.of is None:
             raise SpecError(f"{inner}: of which units? add of=")
-        if isinstance(inner, measured) and not isinstance(measure, measured | OverSeeds):
+        if isinstance(inner, task_measure) and not isinstance(measure, task_measure | OverSeeds):
             raise SpecError(f"{inner} stands alone, or within share_of_seeds or median_over_seeds")
         if isinstance(inner, OverSeeds) and inner is not measure:
             raise SpecError(f"{inner}: a word over seeds stands outermost")
@@ -90,7 +90,7 @@ def _outside_picks(expression: Expression) -> Iterable[Expression]:
     """``expression`` and all below it, but not the scores of picks, which leave ``of=`` out."""
     yield expression
     if not isinstance(expression, Best | All | Top):
-        for inner in expression.parts():
+        for inner in expression.operands():
             yield from _outside_picks(inner)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError, did_you_mean
-from neuronspec.language.expression import Expression, enclosed, number, part, text, word
+from neuronspec.language.expression import Expression, enclosed, number, operand, text, word
 
 SITES = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidate", "update_gate", "reset_gate")
 ATTRIBUTED = ("probability", "cross_entropy", "perplexity")
@@ -32,9 +32,9 @@ class Units(Expression):
         return False
 
     @property
-    def place(self) -> Site:
+    def of_site(self) -> Site:
         """The site that the units are of."""
-        return next(part for part in self.parts() if isinstance(part, Units)).place
+        return next(part for part in self.operands() if isinstance(part, Units)).of_site
 
     def __or__(self, other: Units) -> Units:
         return Union(self, other)
@@ -84,7 +84,7 @@ class Site(Units, word="site"):
         return f"{prefix}{self.name}{suffix}"
 
     @property
-    def place(self) -> Site:
+    def of_site(self) -> Site:
         return self
 
     def layer(self, number: int) -> Site:
@@ -158,7 +158,7 @@ decoder = Part("decoder")
 class Unit(Units, word="unit"):
     """One unit, named by its index; ``-unit`` points the other way."""
 
-    site: Site = part("site")
+    site: Site = operand("site")
     index: int = number(whole=True, low=0)
     sign: int = number(default=1, whole=True, low=-1, high=1, kw_only=True)
 
@@ -185,7 +185,7 @@ class Unit(Units, word="unit"):
 class Picked(Units):
     """Units that are found anew in every network; abstract."""
 
-    site: Site = part("site")
+    site: Site = operand("site")
     method: ClassVar[str]
 
     def __repr__(self) -> str:
@@ -196,7 +196,7 @@ class Picked(Units):
 class Best(Picked, word="best"):
     """The ``n`` units that score highest."""
 
-    score: Expression = part("measure")
+    score: Expression = operand("measure")
     n: int = number(default=1, whole=True, low=1)
 
     @property
@@ -211,7 +211,7 @@ class Best(Picked, word="best"):
 class All(Picked, word="all"):
     """Every unit whose score meets a bound."""
 
-    score: Expression = part("claim")
+    score: Expression = operand("claim")
 
     def check(self) -> None:
         self.score.want_plain("all")  # type: ignore[attr-defined]
@@ -227,8 +227,8 @@ class All(Picked, word="all"):
 class SvmRfe(Picked, word="svm_rfe"):
     """The units that a linear SVM keeps under recursive feature elimination."""
 
-    labels: Expression | str = part("signal", "symbol")
-    where: Expression | None = part("condition", default=None, kw_only=True)
+    labels: Expression | str = operand("signal", "symbol")
+    where: Expression | None = operand("condition", default=None, kw_only=True)
     keep: float | None = number(default=None, kw_only=True)
     accuracy: float | None = number(default=None, low=0, high=1, kw_only=True)
 
@@ -247,7 +247,7 @@ class SvmRfe(Picked, word="svm_rfe"):
 class Top(Picked, word="top"):
     """The units with the largest contribution."""
 
-    score: Expression = part("measure")
+    score: Expression = operand("measure")
     keep: float = number(kw_only=True)
 
     @property
@@ -265,9 +265,9 @@ class Top(Picked, word="top"):
 class IntegratedGradients(Units, word="integrated_gradients"):
     """Of some units, those with the largest integrated gradient of an outcome."""
 
-    units: Units = part("units")
-    outcome: Expression = part("measure")
-    at: Any = part("moment", kw_only=True)
+    units: Units = operand("units")
+    outcome: Expression = operand("measure")
+    at: Any = operand("moment", kw_only=True)
     keep: float = number(kw_only=True)
     baseline: str = text(default="contrast", kw_only=True)
 
@@ -302,16 +302,16 @@ class IntegratedGradients(Units, word="integrated_gradients"):
 class On(Units, word="on"):
     """The units of the same index at another site."""
 
-    units: Units = part("units")
-    site: Site = part("site")
+    units: Units = operand("units")
+    site: Site = operand("site")
 
     @property
     def is_one(self) -> bool:
         return self.units.is_one
 
     @property
-    def place(self) -> Site:
-        inherited = self.units.place.layer_number if self.site.layer_number is None else self.site.layer_number
+    def of_site(self) -> Site:
+        inherited = self.units.of_site.layer_number if self.site.layer_number is None else self.site.layer_number
         return replace(self.site, layer_number=inherited)
 
     def __repr__(self) -> str:
@@ -322,8 +322,8 @@ class On(Units, word="on"):
 class for_symbol(Units):
     """Of units picked for each value of a symbol, those for the value that another symbol has."""
 
-    units: Units = part("units")
-    symbol: Expression = part("symbol")
+    units: Units = operand("units")
+    symbol: Expression = operand("symbol")
 
     def check(self) -> None:
         if not any(isinstance(inner, SvmRfe | Top) and inner.by_symbol for inner in self.units.walk()):
@@ -339,8 +339,8 @@ class for_symbol(Units):
 class SetOperation(Units):
     """Two sets of units joined; abstract."""
 
-    left: Units = part("units")
-    right: Units = part("units")
+    left: Units = operand("units")
+    right: Units = operand("units")
 
     @property
     def infix(self) -> bool:
@@ -351,8 +351,8 @@ class SetOperation(Units):
 
     def check(self) -> None:
         _want_values(self)
-        if self.left.place != self.right.place:
-            places = f"{self.left.place} and {self.right.place}"
+        if self.left.of_site != self.right.of_site:
+            places = f"{self.left.of_site} and {self.right.of_site}"
             raise SpecError(f"{self}: units of two sites, {places}; put them on one with .on(site) first")
 
 
@@ -372,7 +372,7 @@ class Without(SetOperation, word="units -"):
 class others(Units):
     """All units of the same site that are not among these."""
 
-    units: Units = part("units")
+    units: Units = operand("units")
 
     def check(self) -> None:
         _want_values(self)
@@ -382,7 +382,7 @@ class others(Units):
 class each(Units):
     """These units one by one: a measure of one unit takes the worst of them."""
 
-    units: Units = part("units")
+    units: Units = operand("units")
 
     @property
     def is_one(self) -> bool:
@@ -399,7 +399,7 @@ class increments(Units):
     A state moves from 0 at the first step; a gate has no increment there.
     """
 
-    units: Units = part("units")
+    units: Units = operand("units")
 
     def check(self) -> None:
         _want_values(self)
@@ -415,7 +415,7 @@ class quantile(Expression):
 
     kinds = frozenset({"value"})
     q: float = number(low=0, high=1)
-    where: Expression | None = part("condition", default=None, kw_only=True)
+    where: Expression | None = operand("condition", default=None, kw_only=True)
 
 
 def _want_open_score(score: Expression, method: str) -> None:

@@ -205,7 +205,7 @@ def _measured(claim: Locked) -> str:
 
 
 @dataclass(frozen=True)
-class Held:
+class LockCheck:
     """What a run is held to.
 
     Args:
@@ -249,12 +249,12 @@ class Held:
         return {**self.everywhere(), **self.specs}
 
 
-def held_to(lock: Lock, project: Project, names: Sequence[str], keyword: str | None = None) -> Held:
+def held_to(lock: Lock, project: Project, names: Sequence[str], keyword: str | None = None) -> LockCheck:
     """Return what a run of the claims that files, folders, ids and a ``-k`` expression name is held to."""
     files = [Path(name.partition("::")[0]) for name in names]
     matches = matcher(keyword) if keyword else lambda name: True
     within: Callable[[str], bool] = lambda name: is_named(project, names, name) and matches(name)  # noqa: E731
-    return Held(lock, stated(collect(project, files)), cache(lambda: stated_in(project)), within)
+    return LockCheck(lock, stated(collect(project, files)), cache(lambda: stated_in(project)), within)
 
 
 def stated_in(project: Project) -> dict[str, Identity]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuronspec.collection import Question
-from neuronspec.engine.verdicts.judge import MOVED_AS_FAR, Control, Outcome, concluded
+from neuronspec.engine.verdicts.judge import MATCHED_DISPLACEMENT, Control, Outcome, concluded
 from neuronspec.engine.verdicts.replicates import of_one_network, settle
 from neuronspec.errors import ProjectError
-from neuronspec.language.claims import Claim, as_far
+from neuronspec.language.claims import Claim, matched_displacement
 from neuronspec.language.units import each
 from neuronspec.ledger.changes import otherwise
 from neuronspec.ledger.record import from_plain, replicates_key
@@ -78,7 +78,9 @@ def _why_not(question: Question, claim: Mapping[str, Any]) -> str:
     missing = [seed for seed in question.seeds if seed not in measured]
     if missing:
         return f"network {missing[0]} was not examined"
-    wanted = [MOVED_AS_FAR if isinstance(rival, as_far) else f"rival {rival}" for rival in asked.rivals]
+    wanted = [
+        MATCHED_DISPLACEMENT if isinstance(rival, matched_displacement) else f"rival {rival}" for rival in asked.rivals
+    ]
     for seed in question.seeds:
         judged = measured[seed]["verdict"] not in BEYOND_BOUNDS and measured[seed]["interval"][0] is not None
         lacking = [name for name in wanted if judged and name not in measured[seed]["controls"]]

@@ -4,6 +4,6 @@ What is named here is what a task file needs; it loads no torch.
 """
 
 from neuronspec.networks.recipes import Recipe, checkpoint
-from neuronspec.networks.tasks import Example, Generated, Task, TaskMeasure, windows
+from neuronspec.networks.tasks import Completion, Example, Task, TaskMeasure, windows
 
-__all__ = ["Example", "Generated", "Recipe", "Task", "TaskMeasure", "checkpoint", "windows"]
+__all__ = ["Completion", "Example", "Recipe", "Task", "TaskMeasure", "checkpoint", "windows"]

@@ -35,7 +35,7 @@ CARD_SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Shelf:
+class RecipeStore:
     """Where the networks of one recipe stand in the store, and what they are made from."""
 
     folder: Path
@@ -46,7 +46,7 @@ class Shelf:
     ends: bool = True
 
     @classmethod
-    def of(cls, store: Path, name: str, task: Task, recipe: Recipe) -> Shelf:
+    def of(cls, store: Path, name: str, task: Task, recipe: Recipe) -> RecipeStore:
         """Return the shelf of a recipe; ``name`` is its full name, e.g. ``counting/lstm``."""
         corpus_hash = task.corpus_hash()
         facts: dict[str, object] = {"recipe": recipe.facts(), "vocabulary": task.vocabulary}
@@ -157,7 +157,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Homeless:
+class Unsaved:
     """Weights, by seed, of trained networks that could not be written to the store, and why."""
 
     weights: dict[int, dict[str, Tensor]]
@@ -165,8 +165,11 @@ class Homeless:
 
 
 def train_missing(
-    shelf: Shelf, corpus: Sequence[Example], seeds: Sequence[int], progress: Callable[[int], None] = lambda step: None
-) -> Homeless:
+    shelf: RecipeStore,
+    corpus: Sequence[Example],
+    seeds: Sequence[int],
+    progress: Callable[[int], None] = lambda step: None,
+) -> Unsaved:
     """Train the block that holds ``seeds`` unless its networks are stored, and store it.
 
     A second process that wants the same block waits, and then finds it.
@@ -175,17 +178,17 @@ def train_missing(
     with shelf.lock(block):
         missing = [seed for seed in block if shelf.load(seed) is None]
         if not set(missing) & set(seeds):
-            return Homeless({})
+            return Unsaved({})
         trained = train_block(shelf.recipe, corpus, shelf.vocabulary, block, progress, shelf.ends)
         return _keep(shelf, [network for network in trained if network.seed in missing])
 
 
-def _keep(shelf: Shelf, networks: list[Trained]) -> Homeless:
-    homeless = Homeless({})
+def _keep(shelf: RecipeStore, networks: list[Trained]) -> Unsaved:
+    homeless = Unsaved({})
     for network in networks:
         try:
             shelf.save(network)
         except OSError as error:
             kept = homeless.weights | {network.seed: network.weights}
-            homeless = Homeless(kept, error.strerror or str(error))
+            homeless = Unsaved(kept, error.strerror or str(error))
     return homeless

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from neuronspec.networks.store import Homeless, Shelf, train_missing
+from neuronspec.networks.store import RecipeStore, Unsaved, train_missing
 from neuronspec.networks.tasks import Example, Task
 from neuronspec.networks.training import block_of, blocks_of
 from neuronspec.watcher import Watcher
@@ -23,7 +23,7 @@ PROGRESS_EVERY = 20
 """Training steps between two notes of how far a block is."""
 
 
-def obtain(shelf: Shelf, task: Task, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, Weights]:
+def obtain(shelf: RecipeStore, task: Task, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, Weights]:
     """Return the weights of each seed, after training those that are not stored.
 
     Raises:
@@ -35,7 +35,7 @@ def obtain(shelf: Shelf, task: Task, seeds: Sequence[int], jobs: int, watcher: W
 
 
 def _train(
-    shelf: Shelf, task: Task, missing: Sequence[int], jobs: int, watcher: Watcher
+    shelf: RecipeStore, task: Task, missing: Sequence[int], jobs: int, watcher: Watcher
 ) -> dict[int, dict[str, Tensor]]:
     """Train the blocks that hold the missing seeds; return the weights that could not be stored."""
     shelf.check_writable()
@@ -55,7 +55,7 @@ def _train(
     return homeless
 
 
-def _train_block(shelf: Shelf, corpus: Sequence[Example], seeds: Sequence[int]) -> Homeless:
+def _train_block(shelf: RecipeStore, corpus: Sequence[Example], seeds: Sequence[int]) -> Unsaved:
     """The work of one process: it notes how far it is in a file that the driver reads."""
     note = _note(shelf, block_of(seeds[0], shelf.recipe))
 
@@ -75,12 +75,12 @@ def _forget(note: Path) -> None:
         note.unlink(missing_ok=True)
 
 
-def _note(shelf: Shelf, block: range) -> Path:
+def _note(shelf: RecipeStore, block: range) -> Path:
     return shelf.folder / f"block-{block.start}.steps"
 
 
 @contextmanager
-def _watched(shelf: Shelf, blocks: Sequence[range], watcher: Watcher) -> Iterator[None]:
+def _watched(shelf: RecipeStore, blocks: Sequence[range], watcher: Watcher) -> Iterator[None]:
     """Tell the watcher how far training is, until it is done."""
     over, total = threading.Event(), shelf.recipe.steps * len(blocks)
 

@@ -102,7 +102,7 @@ class windows:
 
 
 @dataclass(frozen=True)
-class Generated:
+class Completion:
     """What a network made of an example's prompt: the completion that was due, and the one that came.
 
     Args:
@@ -133,10 +133,10 @@ class TaskMeasure:
     """A measure of a task's own: one number from what a network generates on some examples."""
 
     examples: Sequence[Example]
-    of: Callable[[Sequence[Generated]], float]
+    of: Callable[[Sequence[Completion]], float]
 
 
-OWN_WORDS = "e.g. [exact_match() >= 1, count('b') <= 3]"
+ABOUT_A_CLEAN_RUN = "e.g. [exact_match() >= 1, count('b') <= 3]"
 
 
 def _about_a_run(claim: object) -> bool:
@@ -158,9 +158,9 @@ class Task:
             units are picked and judged on them.
         sample: draws one example from a ``random.Random``, for all other tasks; training, discovery and
             verification draw from streams of their own. ``windows(text, length)`` deals out pieces of a text.
-        probe: draws, in place of ``sample``, the examples for discovery and verification, where networks are to be
+        evaluate_on: draws, in place of ``sample``, the examples for discovery and verification, where networks are
             examined on others than they are trained on.
-        own_words: claims about one run, where networks are examined on what they say themselves: each prompt of
+        generated_only: claims about one run, where networks are examined on what they say themselves: each prompt of
             discovery and verification is completed by the network, and kept where its run meets these claims.
         size: how many examples of a sample are drawn for discovery, and for verification.
         corpus_size: how many are drawn to train on.
@@ -177,8 +177,8 @@ class Task:
     competence: Claim
     examples: Sequence[Example] | None = None
     sample: Callable[[random.Random], Example] | windows | None = None
-    probe: Callable[[random.Random], Example] | None = None
-    own_words: Sequence[Claim] = ()
+    evaluate_on: Callable[[random.Random], Example] | None = None
+    generated_only: Sequence[Claim] = ()
     size: int = 200
     corpus_size: int = 2000
     end: str | None = "$"
@@ -201,19 +201,23 @@ class Task:
             raise TaskError(f"Task(end={self.end!r}): expected one symbol that is not in alphabet={self.alphabet!r}")
         if len(set(self.alphabet)) < len(self.alphabet) or not self.alphabet:
             raise TaskError(f"Task(alphabet={self.alphabet!r}): expected symbols, each once")
-        if self.probe is not None and (not callable(self.probe) or not callable(self.sample)):
-            raise TaskError("Task(probe=...): expected a function beside sample=, another function, for training")
-        self._check_own_words()
+        if self.evaluate_on is not None and (not callable(self.evaluate_on) or not callable(self.sample)):
+            raise TaskError("Task(evaluate_on=...): expected a function beside sample=, another function, for training")
+        self._check_generated_only()
         if not isinstance(self.competence, Claim):
             raise TaskError(f"Task(competence={self.competence!r}): expected a claim, e.g. exact_match() >= 0.99")
 
-    def _check_own_words(self) -> None:
-        claims = self.own_words
+    def _check_generated_only(self) -> None:
+        claims = self.generated_only
         if not isinstance(claims, Sequence) or not all(_about_a_run(claim) for claim in claims):
-            raise TaskError(f"Task(own_words={claims!r}): expected a list of claims about a clean run: {OWN_WORDS}")
-        object.__setattr__(self, "own_words", tuple(claims))
+            raise TaskError(
+                f"Task(generated_only={claims!r}): expected a list of claims about a clean run: {ABOUT_A_CLEAN_RUN}"
+            )
+        object.__setattr__(self, "generated_only", tuple(claims))
         if claims and self.temperature > 0:
-            raise TaskError(f"Task(own_words=..., temperature={self.temperature!r}): what it says must not be drawn")
+            raise TaskError(
+                f"Task(generated_only=..., temperature={self.temperature!r}): what it says must not be drawn"
+            )
 
     def _check_parts(self) -> None:
         if not is_text(self.alphabet):
@@ -283,7 +287,7 @@ class Task:
         if isinstance(self.sample, windows):
             return self.sample.deal(stream, size)
         rng = random.Random(f"{self.name} {stream}")
-        name = "sample" if stream == "corpus" or self.probe is None else "probe"
+        name = "sample" if stream == "corpus" or self.evaluate_on is None else "evaluate_on"
         return (self._called(name, rng) for _ in range(size))
 
     def _called(self, name: str, rng: random.Random) -> Example:

@@ -22,7 +22,7 @@ from neuronspec.errors import StoreError
 
 NESTS = ("state_dict", "model_state_dict", "model")  # where a checkpoint keeps its weights
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, of torch.compile, of a module around the module
-FEW = 5  # names in a message
+NAMES_SHOWN = 5  # names in a message
 
 UNKNOWN_FRAME = "Unsupported operand 149"  # what torch says of any pickle of protocol 4 or 5
 ZIP = b"PK\x03\x04"
@@ -191,5 +191,5 @@ def _dtype(tensor: Tensor) -> str:
 
 
 def _few(words: Sequence[str], separator: str = ", ") -> str:
-    more = [f"and {len(words) - FEW} more"] if len(words) > FEW else []
-    return separator.join([*words[:FEW], *more])
+    more = [f"and {len(words) - NAMES_SHOWN} more"] if len(words) > NAMES_SHOWN else []
+    return separator.join([*words[:NAMES_SHOWN], *more])

@@ -25,7 +25,7 @@ from neuronspec.errors import NetworkError, ProjectError, Undecidable, did_you_m
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import correlation, mean, measured
+from neuronspec.language.measures import correlation, mean, task_measure
 from neuronspec.language.signals import Moment, before, event, first, last, position, symbol
 from neuronspec.language.units import IntegratedGradients, Site, SvmRfe, Top, Units, each
 from neuronspec.networks.training import one_thread
@@ -135,19 +135,19 @@ def drawn(kind: str, claim: Claim, subject: Subject) -> Drawn:
     """
     check_kind(kind, claim)
     with one_thread():
-        return KINDS[kind](of_one_network(claim), subject)
+        return PICTURES[kind](of_one_network(claim), subject)
 
 
 def check_kind(kind: str, claim: Claim) -> None:
     """Raise ProjectError, before anything is trained, for a kind of picture that a claim has nothing to show in."""
-    if kind not in KINDS:
-        raise ProjectError(f"--as {kind}: there is no such picture{did_you_mean(kind, KINDS)}")
+    if kind not in PICTURES:
+        raise ProjectError(f"--as {kind}: there is no such picture{did_you_mean(kind, PICTURES)}")
     for problem in _problems(kind, of_one_network(claim)):
         raise ProjectError(f"--as {kind} {problem} in {claim}")
 
 
 def _problems(kind: str, claim: Claim) -> Iterator[str]:
-    if isinstance(claim.measure, measured):
+    if isinstance(claim.measure, task_measure):
         yield "shows units or sequences, and there is only a number per network, the task's own,"
     if kind in ("paths", "pca") and units_of(claim) is None:
         yield "shows what units do, and there are none"
@@ -199,7 +199,7 @@ def paths(claim: Claim, subject: Subject) -> Paths:
     chosen = units(named, found(named, subject), subject.sizes)
     turned = all(isinstance(base, SvmRfe | Top | IntegratedGradients) for base in bases(named))
     if turned:
-        chosen = set_by_set(partial(_turned, _rise(named.place, moment, subject)), chosen)
+        chosen = set_by_set(partial(_turned, _rise(named.of_site, moment, subject)), chosen)
     laid, there = _values(chosen, subject)
     groups = _by_moment(moment, subject)
     if isinstance(chosen, UnitSets):  # the n-th unit of one value has nothing to do with the n-th of another
@@ -351,7 +351,7 @@ def by_size(claim: Claim, subject: Subject) -> BySize:
     """Return a claim's measure with one unit kept, with two, and so on, and with as many random ones."""
     picks = _with_keep(claim)
     most = min(_candidates(pick, subject) for pick in picks)
-    of = subject.sizes[layer_of(picks[0].place), picks[0].place.name]
+    of = subject.sizes[layer_of(picks[0].of_site), picks[0].of_site.name]
     stated = min(kept(picks[0].keep, of), most)
     sizes = sorted({n for percent in PERCENT if (n := kept(percent / 100, of)) <= most} | {stated, most})
     own, random = np.full(len(sizes), np.nan), np.full((len(sizes), 3), np.nan)
@@ -374,7 +374,7 @@ def _keeping(number: int, pick: Any, subject: Subject) -> Chosen:
 def _candidates(pick: Any, subject: Subject) -> int:
     """How many units a pick keeps some of; of several sets, the fewest, so that all have as many as are drawn."""
     if not isinstance(pick, IntegratedGradients):
-        return subject.sizes[layer_of(pick.place), pick.place.name]
+        return subject.sizes[layer_of(pick.of_site), pick.of_site.name]
     return min(units(pick.units, found(pick.units, subject), subject.sizes).sizes)
 
 
@@ -402,7 +402,7 @@ def _of_cells(estimate: Estimate, cells: Float[np.ndarray, "cell sequence"]) -> 
     """A measure on the sequences of each cell alone; NaN where none of them has it."""
     with np.errstate(invalid="ignore", divide="ignore"):
         values = estimate.at(cells)
-    some = cells @ np.any(estimate.parts[0], axis=-1).astype(float) > 0
+    some = cells @ np.any(estimate.sums[0], axis=-1).astype(float) > 0
     return np.where(some, values, np.nan)
 
 
@@ -420,11 +420,11 @@ def _with_random(claim: Claim, own: Lane, subject: Subject) -> tuple[Estimate, E
         both = of_claim(claim, View(subject, [own, *stand_ins(claim, own, subject)]))
     except (NetworkError, Undecidable):
         both = of_claim(claim, View(subject, [own]))
-    ours, others = (replace(both, parts=parts) for parts in (both.parts[:1], both.parts[1:]))
-    return ours, as_found(claim.measure, ours, others) if len(others.parts) else None
+    ours, others = (replace(both, sums=parts) for parts in (both.sums[:1], both.sums[1:]))
+    return ours, as_found(claim.measure, ours, others) if len(others.sums) else None
 
 
-KINDS: dict[str, Callable[[Claim, Subject], Drawn]] = {
+PICTURES: dict[str, Callable[[Claim, Subject], Drawn]] = {
     "paths": paths,
     "pca": trajectories,
     "sizes": by_size,

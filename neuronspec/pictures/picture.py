@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 GATES = ("input_gate", "forget_gate", "output_gate", "update_gate", "reset_gate")
-STATES: tuple[Colour, ...] = (  # ColorBrewer's RdBu, whose lightness falls evenly to both sides, with a pure white 0
+DIVERGING_COLOURS: tuple[Colour, ...] = (  # ColorBrewer's RdBu, evenly lighter towards a pure white 0
     *((5, 48, 97), (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240)),
     (255, 255, 255),
     *((253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31)),
@@ -89,7 +89,7 @@ def shade(value: float, series: Series) -> Colour:
     """Return the colour of a value: blue, white, red where the range has two sides, else white to green."""
     if math.isnan(value):
         return UNDEFINED
-    anchors = STATES if series.low < 0 else OPENING
+    anchors = DIVERGING_COLOURS if series.low < 0 else OPENING
     share = (value - series.low) / (series.high - series.low)
     place = min(max(share, 0.0), 1.0) * (len(anchors) - 1)
     at = min(int(place), len(anchors) - 2)

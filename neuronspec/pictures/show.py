@@ -14,7 +14,7 @@ from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Text
 from neuronspec.pictures.picture import GATES, Series, scale
 
-FEW = 4
+UNITS_SHOWN = 4
 """How many units are shown where none is named."""
 
 
@@ -68,7 +68,7 @@ def _check_text(network: Network, text: Text) -> None:
 def _restless(values: Tensor) -> list[int]:
     """The units that vary most, in their order."""
     spread = values[:, 0].std(0, correction=0)
-    return sorted(torch.topk(spread, min(FEW, len(spread))).indices.tolist())
+    return sorted(torch.topk(spread, min(UNITS_SHOWN, len(spread))).indices.tolist())
 
 
 def _series(values: dict[Place, Tensor], place: Place, unit: int, layers: int) -> Series:

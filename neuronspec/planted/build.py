@@ -19,7 +19,7 @@ from neuronspec.planted import others
 from neuronspec.planted.codes import Code, plain, rotated
 from neuronspec.planted.parts import Part, candidate, write
 
-SITES = {"rnn": "hidden", "lstm": "cell", "gru": "hidden"}
+STATE_SITES = {"rnn": "hidden", "lstm": "cell", "gru": "hidden"}
 GAIN = 20.0
 """Logit of what a part says while it is high, for each 1 above ``THRESHOLD``."""
 
@@ -159,14 +159,14 @@ def plant(kind: str, role: Role, **words: Any) -> Planted:
         NeuronspecError: a word is unknown, the kind cannot do it, or the layer is too small.
     """
     variant = _variant(words)
-    if kind not in SITES:
-        raise NeuronspecError(f"kind={kind!r}: unknown{did_you_mean(str(kind), SITES)}")
+    if kind not in STATE_SITES:
+        raise NeuronspecError(f"kind={kind!r}: unknown{did_you_mean(str(kind), STATE_SITES)}")
     if variant.rotated and not role.is_linear:
         raise NeuronspecError(f"rotated=True: {role.description} is not linear, and only what is linear is rotated")
     rng = torch.Generator().manual_seed(1_000_003 * variant.seed + 1)
     code = _code(kind, role, variant, rng)
     places = _places(len(code.rows), variant, rng)
-    site = Site(SITES[kind])
+    site = Site(STATE_SITES[kind])
     return Planted(
         model=_model(kind, role, variant, code, places, rng),
         vocabulary=role.vocabulary,

@@ -14,7 +14,7 @@ from neuronspec.ledger import NAME
 
 if TYPE_CHECKING:
     from neuronspec.collection import Question
-    from neuronspec.ledger.changes import Change, Held
+    from neuronspec.ledger.changes import Change, LockCheck
     from neuronspec.ledger.lock import Lock
     from neuronspec.project import Project
 
@@ -23,7 +23,7 @@ class Unexpected(Exception):
     """A claim did not come out as its spec says, or not as it was locked."""
 
 
-class GoneItem(pytest.Item):
+class VanishedItem(pytest.Item):
     """A claim that is locked and that no spec states any more."""
 
     def __init__(self, *, change: Change, root: Path, **node: Any) -> None:
@@ -50,14 +50,14 @@ def check_options(config: pytest.Config) -> None:
             )
 
 
-def held_of(config: pytest.Config, project: Project, file: Path, questions: Sequence[Question]) -> Held | None:
+def held_of(config: pytest.Config, project: Project, file: Path, questions: Sequence[Question]) -> LockCheck | None:
     """Return what the claims of a file are held to; None where no lock was asked for."""
     if not config.getoption("neuronspec_lock"):
         return None
-    from neuronspec.ledger.changes import Held, stated, stated_in
+    from neuronspec.ledger.changes import LockCheck, stated, stated_in
 
     shown, everywhere = project.shown(file.resolve()), cache(lambda: stated_in(project))
-    return Held(_lock(config, project), stated(questions), everywhere, lambda id: id.partition("::")[0] == shown)
+    return LockCheck(_lock(config, project), stated(questions), everywhere, lambda id: id.partition("::")[0] == shown)
 
 
 def _lock(config: pytest.Config, project: Project) -> Lock:
@@ -73,10 +73,10 @@ def _lock(config: pytest.Config, project: Project) -> Lock:
 LOCKS = pytest.StashKey[dict[Path, "Lock"]]()
 
 
-def of_lost_files(session: pytest.Session, project: Project, collected: Collection[Path]) -> Sequence[GoneItem]:
+def of_lost_files(session: pytest.Session, project: Project, collected: Collection[Path]) -> Sequence[VanishedItem]:
     """Return an item for each locked claim whose file is no spec file any more, where this run would have run it."""
     from neuronspec.collection import is_named, spec_files
-    from neuronspec.ledger.changes import Held, stated_in
+    from neuronspec.ledger.changes import LockCheck, stated_in
 
     if not (project.root / NAME).exists():
         return []
@@ -86,8 +86,10 @@ def of_lost_files(session: pytest.Session, project: Project, collected: Collecti
     def lost(name: str) -> bool:
         return project.root / name.partition("::")[0] not in known and is_named(project, names, name)
 
-    held = Held(_lock(session.config, project), {}, cache(lambda: stated_in(project)), lost)
+    held = LockCheck(_lock(session.config, project), {}, cache(lambda: stated_in(project)), lost)
     try:
-        return [GoneItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=project.root) for c in held.gone()]
+        return [
+            VanishedItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=project.root) for c in held.gone()
+        ]
     except NeuronspecError as error:  # another file may hold what this one lost, and cannot be read
         raise pytest.UsageError(str(error)) from None

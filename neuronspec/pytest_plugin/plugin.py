@@ -16,12 +16,12 @@ import pytest
 
 from neuronspec.errors import NeuronspecError
 from neuronspec.ledger import NAME
-from neuronspec.pytest_plugin.lock import GoneItem, Unexpected, check_options, held_of, of_lost_files
-from neuronspec.pytest_plugin.run import Keeper, check_writable, own_seconds, properties, store_of
+from neuronspec.pytest_plugin.lock import Unexpected, VanishedItem, check_options, held_of, of_lost_files
+from neuronspec.pytest_plugin.run import RunRecorder, check_writable, own_seconds, properties, store_of
 
 if TYPE_CHECKING:
     from neuronspec.collection import Question
-    from neuronspec.ledger.changes import Change, Held
+    from neuronspec.ledger.changes import Change, LockCheck
     from neuronspec.project import Project
     from neuronspec.runner import Result
     from neuronspec.watcher import Watcher
@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--neuronspec-json: {error}") from None
     check_options(config)
     if not _is_worker(config):
-        config.pluginmanager.register(Keeper(config), "neuronspec-keeper")
+        config.pluginmanager.register(RunRecorder(config), "neuronspec-keeper")
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -124,7 +124,7 @@ class SpecNode(pytest.Collector):
     """One spec."""
 
     def __init__(
-        self, *, questions: list[Question], project: Project, held: Held | None, gone: list[Change], **node: Any
+        self, *, questions: list[Question], project: Project, held: LockCheck | None, gone: list[Change], **node: Any
     ) -> None:
         super().__init__(**node)
         self.questions, self.project, self.held, self.gone = questions, project, held, gone
@@ -136,13 +136,13 @@ class SpecNode(pytest.Collector):
             )
         for change in self.gone:
             name = change.id.rpartition("::")[2]
-            yield GoneItem.from_parent(self, name=name, change=change, root=self.project.root)
+            yield VanishedItem.from_parent(self, name=name, change=change, root=self.project.root)
 
 
 class ClaimItem(pytest.Item):
     """One claim."""
 
-    def __init__(self, *, question: Question, project: Project, held: Held | None, **node: Any) -> None:
+    def __init__(self, *, question: Question, project: Project, held: LockCheck | None, **node: Any) -> None:
         super().__init__(**node)
         self.question, self.project, self.held = question, project, held
         self.claim_id, self.root = question.id, project.root
@@ -180,7 +180,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     if session.config.getoption("neuronspec_lock"):
         for folder in (session.config.rootpath, session.config.invocation_params.dir):
             _project(session.config, folder / NAME)  # one of which all spec files are gone
-        collected = {item.path.resolve() for item in items if isinstance(item, ClaimItem | GoneItem)}
+        collected = {item.path.resolve() for item in items if isinstance(item, ClaimItem | VanishedItem)}
         for project in session.config.stash.get(PROJECTS, {}).values():
             items += of_lost_files(session, project, collected)
 
@@ -271,7 +271,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report: Any = yield
-    if isinstance(item, ClaimItem | GoneItem) and report.when == "call":
+    if isinstance(item, ClaimItem | VanishedItem) and report.when == "call":
         report.neuronspec_changes = [(change.id, change.says, change.fails) for change in item.changes]
         if call.excinfo is not None and report.failed:
             says = str(call.excinfo.value).partition("\n")[0]

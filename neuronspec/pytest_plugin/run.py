@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from neuronspec.runner import Result
 
 
-class Keeper:
+class RunRecorder:
     """Writes down the claims that come with reports, from this process or from workers of pytest-xdist."""
 
     def __init__(self, config: pytest.Config) -> None:

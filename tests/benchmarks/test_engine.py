@@ -13,23 +13,23 @@ UNDER = ns.delay(UNIT, 1, at=ns.first("X") + 2)
 
 
 def as_lanes(examined):
-    examined.edited_runs(UNDER, LANES)
+    examined.edited_completions(UNDER, LANES)
 
 
 def one_lane(examined):
-    examined.edited_runs(UNDER, LANES[:1])
+    examined.edited_completions(UNDER, LANES[:1])
 
 
 def one_by_one(examined):
     for lane in LANES:
         for string in STRINGS[1:]:
-            subject((string,)).edited_runs(UNDER, [lane])
+            subject((string,)).edited_completions(UNDER, [lane])
 
 
 @pytest.mark.benchmark(group="intervene: six unit sets on nine strings")
 @pytest.mark.parametrize("how", [one_lane, as_lanes, one_by_one], ids=lambda how: how.__name__)
 def test_interventions(benchmark, how):
     examined = subject()
-    examined.own_words()
+    examined.completed()
     with one_thread():
         benchmark.pedantic(how, (examined,), rounds=5, warmup_rounds=1)

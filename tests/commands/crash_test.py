@@ -354,7 +354,7 @@ def _problems(folder: Path, locks: Sequence[bytes | None], reference: Reference,
             yield f"{file} is none of the files of a store"
     for file in sorted(kept_runs(folder) | set(folder.glob("run.json"))):
         count.read["runs"] += 1
-        yield from _problems_of_run(file, reference)
+        yield from _problems_of_completion(file, reference)
     file = folder / LOCK
     content = file.read_bytes() if file.exists() else None
     count.read["locks"] += content is not None
@@ -365,7 +365,7 @@ def _problems(folder: Path, locks: Sequence[bytes | None], reference: Reference,
     yield from _problems_of_networks(folder, reference, count)
 
 
-def _problems_of_run(file: Path, reference: Reference) -> Iterator[str]:
+def _problems_of_completion(file: Path, reference: Reference) -> Iterator[str]:
     from neuronspec.errors import ProjectError
     from neuronspec.ledger import runs
 
@@ -398,12 +398,12 @@ def _problems_of_lock(file: Path) -> Iterator[str]:
 
 
 def _problems_of_networks(folder: Path, reference: Reference, count: Count) -> Iterator[str]:
-    from neuronspec.networks.store import Shelf
+    from neuronspec.networks.store import RecipeStore
     from neuronspec.project import Project
 
     task, warnings = Project.at(folder).task("tiny"), []
     for name in RECIPES:
-        shelf = Shelf.of(folder / STORE, name, task, task.recipe(name.partition("/")[2]))
+        shelf = RecipeStore.of(folder / STORE, name, task, task.recipe(name.partition("/")[2]))
         for card in sorted(shelf.folder.glob("seed-*.json")):
             count.read["networks"] += 1
             if not _fits(card):

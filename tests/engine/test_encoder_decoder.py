@@ -139,10 +139,10 @@ def test_generating_runs_under_an_edit_equal_each_sequence_by_hand(case, kind):
     examined, most = subject(kind, layers=2), limits(EXAMPLES, True)
     model, seen = examined.network.model, cleanly(examined)
     under = _on(under, DECODER.hidden.layer(1)[2])
-    came, used = examined.edited_runs(under, lanes(DECODER.hidden.layer(1)[2], "hidden", 1))
+    came, used = examined.edited_completions(under, lanes(DECODER.hidden.layer(1)[2], "hidden", 1))
     for b, example in enumerate(EXAMPLES):
         own = bridged.say(model, example.source, "X", most[b])
-        assert examined.own_texts[b] == own
+        assert examined.completed_texts[b] == own
         for lane, units in enumerate(SETS.values()):
             change = written(edit, example, own, units, 1, "hidden", seen)
             assert used[b] == (change is not None)
@@ -197,7 +197,7 @@ def test_gates_are_not_edited_at_the_bridge_nor_from_it(kind):
         ns.freeze(gate, at=ns.start),
     ):
         assert not subject(kind).edited(under, lanes(gate, GATES[kind]))[1].any()
-        assert not subject(kind).edited_runs(under, lanes(gate, GATES[kind]))[1].any()
+        assert not subject(kind).edited_completions(under, lanes(gate, GATES[kind]))[1].any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -418,8 +418,8 @@ SAYS = ns.emits(ASKED, at=ns.event("asked"))
 TASK = Task(
     alphabet="abXY",
     sample=asked_for,
-    probe=with_other,
-    own_words=[SAYS >= 1],
+    evaluate_on=with_other,
+    generated_only=[SAYS >= 1],
     size=60,
     corpus_size=400,
     competence=SAYS >= 0.9,
@@ -468,7 +468,7 @@ def verdicts():
         ends=True,
         temperature=0.0,
         competence=task.competence,
-        own_words=task.own_words,
+        generated_only=task.generated_only,
         weights=trained.weights,
         claims=[claim for claim, _ in CLAIMS.values()],
         mutate=True,

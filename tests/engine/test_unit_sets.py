@@ -326,7 +326,7 @@ def test_edits_are_of_the_units_of_each_sequences_own_value(case, generates):
 
 def _runs(examined, under, lane, generates):
     if generates:
-        return [run.came for run in examined.edited_runs(under, [lane])[0][0]]
+        return [run.came for run in examined.edited_completions(under, [lane])[0][0]]
     (run,) = examined.edited(under, [lane], [(0, "cell"), (0, "hidden")])[0]
     lengths = [len(e.text) for e in examined.verification]
     return [np.round(run.values[0, "cell"][:n, b], 5) for b, n in enumerate(lengths)]

@@ -158,16 +158,17 @@ WRONG = {
         "refuted(exact_match()): expected a claim, e.g. exact_match() >= 0.99",
     ),
     "as far where nothing is edited": (
-        lambda: (ns.mean(of=ns.cell[1]) >= 1).against(ns.as_far()),
-        "mean(of=cell[1]): against(as_far()): nothing is edited here; it is about under=",
+        lambda: (ns.mean(of=ns.cell[1]) >= 1).against(ns.matched_displacement()),
+        "mean(of=cell[1]): against(matched_displacement()): nothing is edited here; it is about under=",
     ),
     "a rival that is neither": (
         lambda: (ns.mean(of=ns.cell[1]) >= 1).against(ns.cell[2]),
-        "claim(rivals=cell[2]): expected a signal (a value per step), e.g. char('a') or units to stand in, as_far()",
+        "claim(rivals=cell[2]): expected a signal (a value per step), e.g. char('a') or units to stand in, "
+        "matched_displacement()",
     ),
     "what drives a state": (
-        lambda: ns.drive(of=ns.cell[1], by=ns.hidden[1], at="X"),
-        "drive(of=cell[1], by=hidden[1], at=first(char('X'))): expected units of a gate or candidate, "
+        lambda: ns.gate_input(of=ns.cell[1], by=ns.hidden[1], at="X"),
+        "gate_input(of=cell[1], by=hidden[1], at=first(char('X'))): expected units of a gate or candidate, "
         "and by= units of hidden, which drive it",
     ),
     "a figure for no sentence": (
@@ -179,18 +180,20 @@ WRONG = {
         "reported['it ends'] is 98: expected what the source reports, as a text",
     ),
     "as far over seeds": (
-        lambda: (ns.median_over_seeds(ns.perplexity(under=ns.zero(ns.cell[1]))) >= 1).against(ns.as_far()),
-        "median_over_seeds(perplexity(under=zero(cell[1]))): against(as_far()): it is judged in each network; "
-        "say it of the claim inside",
+        lambda: (ns.median_over_seeds(ns.perplexity(under=ns.zero(ns.cell[1]))) >= 1).against(
+            ns.matched_displacement()
+        ),
+        "median_over_seeds(perplexity(under=zero(cell[1]))): against(matched_displacement()): "
+        "it is judged in each network; say it of the claim inside",
     ),
     "driven by another layer": (
-        lambda: ns.drive(of=ns.input_gate.layer(0)[1], by=ns.hidden.layer(1)[1], at="X"),
-        "drive(of=input_gate.layer(0)[1], by=hidden.layer(1)[1], at=first(char('X'))): units of two layers; "
+        lambda: ns.gate_input(of=ns.input_gate.layer(0)[1], by=ns.hidden.layer(1)[1], at="X"),
+        "gate_input(of=input_gate.layer(0)[1], by=hidden.layer(1)[1], at=first(char('X'))): units of two layers; "
         "what drives a gate is the hidden state of its own layer",
     ),
     "driven by increments": (
-        lambda: ns.drive(of=ns.input_gate[1], by=ns.increments(ns.hidden[1]), at="X"),
-        "drive(of=input_gate[1], by=increments(hidden[1]), at=first(char('X'))): "
+        lambda: ns.gate_input(of=ns.input_gate[1], by=ns.increments(ns.hidden[1]), at="X"),
+        "gate_input(of=input_gate[1], by=increments(hidden[1]), at=first(char('X'))): "
         "a gate is driven by values, not by increments",
     ),
     "for a symbol, of one set": (
@@ -287,8 +290,8 @@ WRONG = {
         "claims['a']: median_over_seeds(exact_match()): a word over seeds stands outermost",
     ),
     "a task's measure inside": (
-        lambda: spec({"a": ns.measured("x") - ns.exact_match() >= 1}),
-        "claims['a']: measured('x') stands alone, or within share_of_seeds or median_over_seeds",
+        lambda: spec({"a": ns.task_measure("x") - ns.exact_match() >= 1}),
+        "claims['a']: task_measure('x') stands alone, or within share_of_seeds or median_over_seeds",
     ),
 }
 

@@ -3,7 +3,7 @@
 import pytest
 from run_claims import RECIPE, claim, measured, replicate
 
-from neuronspec.ledger.changes import Held, changes, gone, identity_of, reworded
+from neuronspec.ledger.changes import LockCheck, changes, gone, identity_of, reworded
 from neuronspec.ledger.lock import Lock, lock_of
 
 NAME = "specs/spec_toy.py::toy::it counts"
@@ -30,7 +30,10 @@ SENTENCES = {
         "was supported, is undecided (the interval [0.39, 0.51] straddles the bound): "
         "0.9 [0.89, 0.91] -> 0.4 [0.39, 0.41]",
     ),
-    "refuted": (measured(0.2, verdict="refuted"), "was supported, is refuted: 0.9 [0.89, 0.91] -> 0.2 [0.19, 0.21]"),
+    "refuted": (
+        measured(0.2, verdict="refuted"),
+        "was supported, is refuted: 0.9 [0.89, 0.91] -> 0.2 [0.19, 0.21]",
+    ),
     "passed over": (
         measured(None, verdict="not applicable", reason="toy/lstm has no cell"),
         "was supported, is not applicable (toy/lstm has no cell): 0.9 [0.89, 0.91] -> no value",
@@ -78,7 +81,14 @@ def test_what_vanished_fails_under_the_name_it_had():
 
 
 def test_what_was_not_judged_is_not_gone():
-    assert since([measured(0.9), measured(0.5, id="b")], [measured(0.9)], [measured(0.9), measured(0.5, id="b")]) == []
+    assert (
+        since(
+            [measured(0.9), measured(0.5, id="b")],
+            [measured(0.9)],
+            [measured(0.9), measured(0.5, id="b")],
+        )
+        == []
+    )
 
 
 def test_what_lies_elsewhere_is_not_gone():
@@ -181,7 +191,7 @@ def test_fewer_networks_that_agree_are_told_though_the_verdict_holds():
 
 
 def held(lock, specs, part=everywhere):
-    return Held(lock, {id: what for id, what in specs.items() if part(id)}, lambda: specs, part)
+    return LockCheck(lock, {id: what for id, what in specs.items() if part(id)}, lambda: specs, part)
 
 
 def test_a_claim_that_went_to_another_part_is_dropped_once_it_is_locked_there():

@@ -25,7 +25,7 @@ small = Spec("tiny/gru", seeds=2, claims={
     "as does one against the step": (correlation(tally, of=unit) >= 0.1).against(position()),
     "each of some does": correlation(tally, of=each(hidden.all(correlation(tally) >= 0.3))) >= 0.1,
     "it is exact": exact_match() >= 0,
-    "it answers": measured("answers") >= 3,
+    "it answers": task_measure("answers") >= 3,
     "in half of them": share_of_seeds(correlation(tally, of=unit) >= 0.1) >= 0.2,
     "it forgets": mean(of=forget_gate) >= 0,
     "nothing to go by": correlation(char("a") & char("b"), of=hidden[0]) >= 0,

@@ -65,14 +65,14 @@ def test_a_file_that_cannot_be_written_does_not_keep_others_from_it(claims, tmp_
 
 
 def test_results_go_on_where_the_disk_is_full_and_the_end_says_so(judged, tmp_path):
-    class Told(Watcher):
+    class SignalValues(Watcher):
         said = ()
 
         def warn(self, message):
             self.said += (message,)
 
     (tmp_path / "file").write_text("")
-    record, told, passed = Record(tmp_path / "file" / "run.json", {}), Told(), []
+    record, told, passed = Record(tmp_path / "file" / "run.json", {}), SignalValues(), []
     with pytest.raises(ProjectError, match=r"cannot write the run to .*run.json: (Not a directory|File exists)"):
         passed.extend(runs.recorded(record, judged, told))
     assert passed == judged

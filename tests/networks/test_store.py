@@ -16,7 +16,7 @@ from neuronspec.errors import StoreError
 from neuronspec.language.measures import exact_match
 from neuronspec.networks import store as store_module
 from neuronspec.networks.recipes import Recipe
-from neuronspec.networks.store import Shelf, train_missing
+from neuronspec.networks.store import RecipeStore, train_missing
 from neuronspec.networks.tasks import Example, Task
 from neuronspec.networks.training import TRAINING
 
@@ -27,7 +27,7 @@ TASK = Task(alphabet="aXb", examples=EXAMPLES, competence=exact_match() >= 0.99,
 
 @pytest.fixture
 def shelf(tmp_path):
-    return Shelf.of(tmp_path, "tiny/rnn", TASK, RECIPE)
+    return RecipeStore.of(tmp_path, "tiny/rnn", TASK, RECIPE)
 
 
 def trained(shelf):
@@ -59,10 +59,10 @@ def test_whatever_decides_the_weights_decides_the_shelf(shelf, tmp_path):
         "corpus": (replace(TASK, examples=EXAMPLES[:2]), RECIPE),
         "vocabulary": (replace(TASK, end="#"), RECIPE),
     }
-    folders = {Shelf.of(tmp_path, "tiny/rnn", *change).folder for change in changed.values()}
+    folders = {RecipeStore.of(tmp_path, "tiny/rnn", *change).folder for change in changed.values()}
     assert len({*folders, shelf.folder}) == 4
-    assert Shelf.of(tmp_path, "tiny/rnn", TASK, replace(RECIPE, full=RECIPE)).folder == shelf.folder
-    assert Shelf.of(tmp_path, "tiny/rnn@full", TASK, RECIPE).folder == shelf.folder
+    assert RecipeStore.of(tmp_path, "tiny/rnn", TASK, replace(RECIPE, full=RECIPE)).folder == shelf.folder
+    assert RecipeStore.of(tmp_path, "tiny/rnn@full", TASK, RECIPE).folder == shelf.folder
 
 
 def test_networks_of_older_stores_are_found_where_they_are(tmp_path):
@@ -76,10 +76,10 @@ def test_networks_of_older_stores_are_found_where_they_are(tmp_path):
         "training": TRAINING,
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-    probed = replace(TASK, own_words=[exact_match() >= 1], examples=None, sample=_drawn, probe=_drawn)
-    assert Shelf.of(tmp_path, "tiny/rnn", TASK, RECIPE).folder.name == f"tiny-rnn-{key}"
+    probed = replace(TASK, generated_only=[exact_match() >= 1], examples=None, sample=_drawn, evaluate_on=_drawn)
+    assert RecipeStore.of(tmp_path, "tiny/rnn", TASK, RECIPE).folder.name == f"tiny-rnn-{key}"
     sampled = replace(TASK, examples=None, sample=_drawn)
-    folders = [Shelf.of(tmp_path, "tiny/rnn", task, RECIPE).folder for task in (probed, sampled)]
+    folders = [RecipeStore.of(tmp_path, "tiny/rnn", task, RECIPE).folder for task in (probed, sampled)]
     assert folders[0] == folders[1]  # what networks are examined on decides no weights
 
 
@@ -92,7 +92,7 @@ def test_what_networks_train_until_decides_the_shelf(tmp_path):
 
     def shelf(event=1, **options):
         examples = tuple(replace(e, events={"asked": event, "other": 0}) for e in EXAMPLES)
-        return Shelf.of(tmp_path, "tiny/rnn", replace(TASK, examples=examples), replace(RECIPE, **options)).folder
+        return RecipeStore.of(tmp_path, "tiny/rnn", replace(TASK, examples=examples), replace(RECIPE, **options)).folder
 
     until = {"until": ("asked", 0.9)}
     assert len({shelf(), shelf(**until), shelf(until=("asked", 0.8)), shelf(2, **until)}) == 4
@@ -135,9 +135,9 @@ def test_a_damaged_network_is_set_aside_and_trained_again(shelf, damage):
 
 def test_foreign_weights_with_a_matching_card_are_refused(shelf):
     trained(shelf)
-    other = Shelf.of(shelf.folder, "tiny/gru", TASK, replace(RECIPE, kind="gru"))
+    other = RecipeStore.of(shelf.folder, "tiny/gru", TASK, replace(RECIPE, kind="gru"))
     trained(other)
-    for file in (Shelf.weights_file, Shelf.card_file):
+    for file in (RecipeStore.weights_file, RecipeStore.card_file):
         file(shelf, 0).write_bytes(file(other, 0).read_bytes())
     with pytest.warns(UserWarning, match="the weights do not have the recipe's shapes"):
         assert shelf.load(0) is None

@@ -12,7 +12,7 @@ from neuronspec.language.interventions import zero
 from neuronspec.language.measures import cross_entropy, exact_match, length, shift, size
 from neuronspec.language.units import hidden
 from neuronspec.networks.recipes import LATER, Recipe
-from neuronspec.networks.tasks import Example, Generated, Task, windows
+from neuronspec.networks.tasks import Completion, Example, Task, windows
 
 GOOD = Task(
     alphabet="ab",
@@ -50,52 +50,52 @@ WRONG_TASKS = {
     ),
 }
 
-NO_PROBE = "Task(probe=...): expected a function beside sample=, another function, for training"
+NO_PROBE = "Task(evaluate_on=...): expected a function beside sample=, another function, for training"
 
 
-def _no_own_words(said):
-    return f"Task(own_words={said}): expected a list of claims about a clean run: " + (
+def _no_generated_only(said):
+    return f"Task(generated_only={said}): expected a list of claims about a clean run: " + (
         "e.g. [exact_match() >= 1, count('b') <= 3]"
     )
 
 
 WRONG_TASKS |= {
-    "a probe of a census": ({"probe": lambda rng: Example("a")}, NO_PROBE),
+    "a probe of a census": ({"evaluate_on": lambda rng: Example("a")}, NO_PROBE),
     "a probe of windows": (
-        {"examples": None, "sample": windows("abab", 1), "probe": lambda rng: Example("a")},
+        {"examples": None, "sample": windows("abab", 1), "evaluate_on": lambda rng: Example("a")},
         NO_PROBE,
     ),
     "a probe that is an example": (
-        {"examples": None, "sample": lambda rng: Example("a"), "probe": Example("a")},
+        {"examples": None, "sample": lambda rng: Example("a"), "evaluate_on": Example("a")},
         NO_PROBE,
     ),
-    "own words that are refuted": (
-        {"own_words": [refuted(length() >= 1)]},
-        _no_own_words("[refuted(length() >= 1)]"),
+    "generated only that are refuted": (
+        {"generated_only": [refuted(length() >= 1)]},
+        _no_generated_only("[refuted(length() >= 1)]"),
     ),
-    "own words that are a measure": ({"own_words": [length()]}, _no_own_words("[length()]")),
-    "own words that are one claim": ({"own_words": length() >= 1}, _no_own_words("length() >= 1")),
-    "own words that are yes": ({"own_words": True}, _no_own_words("True")),
+    "generated only that are a measure": ({"generated_only": [length()]}, _no_generated_only("[length()]")),
+    "generated only that are one claim": ({"generated_only": length() >= 1}, _no_generated_only("length() >= 1")),
+    "generated only that are yes": ({"generated_only": True}, _no_generated_only("True")),
     "own words of an edited run": (
-        {"own_words": [exact_match(under=zero(hidden)) >= 1]},
-        _no_own_words("[exact_match(under=zero(hidden)) >= 1]"),
+        {"generated_only": [exact_match(under=zero(hidden)) >= 1]},
+        _no_generated_only("[exact_match(under=zero(hidden)) >= 1]"),
     ),
     "own words of two runs": (
-        {"own_words": [shift(length(), under=zero(hidden)) >= 1]},
-        _no_own_words("[shift(length(), under=zero(hidden)) >= 1]"),
+        {"generated_only": [shift(length(), under=zero(hidden)) >= 1]},
+        _no_generated_only("[shift(length(), under=zero(hidden)) >= 1]"),
     ),
     "own words of a text that is read": (
-        {"own_words": [cross_entropy() <= 1]},
-        _no_own_words("[cross_entropy() <= 1]"),
+        {"generated_only": [cross_entropy() <= 1]},
+        _no_generated_only("[cross_entropy() <= 1]"),
     ),
-    "own words about units": ({"own_words": [size(hidden) >= 1]}, _no_own_words("[size(hidden) >= 1]")),
+    "generated only about units": ({"generated_only": [size(hidden) >= 1]}, _no_generated_only("[size(hidden) >= 1]")),
     "own words of some sequences": (
-        {"own_words": [exact_match(among="a") >= 1]},
-        _no_own_words("[exact_match(among=char('a')) >= 1]"),
+        {"generated_only": [exact_match(among="a") >= 1]},
+        _no_generated_only("[exact_match(among=char('a')) >= 1]"),
     ),
-    "own words that are drawn": (
-        {"own_words": [exact_match() >= 1], "temperature": 0.5},
-        "Task(own_words=..., temperature=0.5): what it says must not be drawn",
+    "generated only that are drawn": (
+        {"generated_only": [exact_match() >= 1], "temperature": 0.5},
+        "Task(generated_only=..., temperature=0.5): what it says must not be drawn",
     ),
 }
 
@@ -263,11 +263,11 @@ def test_a_census_is_all_there_is():
 
 
 def test_generated():
-    assert Generated("a", "b", "b").exact
-    assert not Generated("a", "b", "bb").exact
-    assert Generated("a", "b", "bb").said == "bb"
-    assert Generated("a", "b", "bb", end="$").said == "bb$"
-    assert Generated(("go",), ("b",), (), end="stop").said == ("stop",)
+    assert Completion("a", "b", "b").exact
+    assert not Completion("a", "b", "bb").exact
+    assert Completion("a", "b", "bb").said == "bb"
+    assert Completion("a", "b", "bb", end="$").said == "bb$"
+    assert Completion(("go",), ("b",), (), end="stop").said == ("stop",)
 
 
 def test_windows_of_a_text_are_dealt_out_once():
@@ -301,16 +301,16 @@ def test_a_pair_may_be_its_own_pair():
 
 
 def test_a_probe_is_drawn_in_place_of_the_sample_to_examine_on():
-    task = replace(GOOD, examples=None, sample=lambda rng: Example("a"), probe=lambda rng: Example("b"), size=3)
+    task = replace(GOOD, examples=None, sample=lambda rng: Example("a"), evaluate_on=lambda rng: Example("b"), size=3)
     drawn = {stream: {e.text for e in task.draw(stream)} for stream in ("corpus", "discovery", "verification")}
     assert drawn == {"corpus": {"a"}, "discovery": {"b"}, "verification": {"b"}}
 
 
 def test_a_probe_that_raises_is_named():
-    task = replace(GOOD, examples=None, sample=lambda rng: Example("a"), probe=lambda rng: 1 / 0)
+    task = replace(GOOD, examples=None, sample=lambda rng: Example("a"), evaluate_on=lambda rng: 1 / 0)
     with pytest.raises(TaskError) as error:
         task.draw("verification")
-    assert text_of(error) == "task good: probe raised ZeroDivisionError: division by zero"
+    assert text_of(error) == "task good: evaluate_on raised ZeroDivisionError: division by zero"
 
 
 # What decides the weights.

@@ -205,7 +205,10 @@ PROBLEMS = {
     "heat": (ns.mean(of=EACH) >= 0, "--as heat has a column for each step of a moment, and there is no event,"),
     "sizes": (ns.correlation("X", of=ns.cell[0]) >= 0, "--as sizes shows what an intervention does to more or fewer"),
     "sizes ": (edited(ns.cell[0]), "--as sizes keeps more or fewer units, and none are picked with keep= in shift("),
-    "paths ": (ns.measured("m") >= 0, "--as paths shows units or sequences, and there is only a number per network"),
+    "paths ": (
+        ns.task_measure("m") >= 0,
+        "--as paths shows units or sequences, and there is only a number per network",
+    ),
 }
 
 

@@ -22,10 +22,10 @@ LEVEL = 0.95
 FEWEST_SEQUENCES = 10
 """Below this many, resampling sequences says next to nothing about others."""
 
-Finish = Callable[[Float[np.ndarray, "*shape part"]], Float[np.ndarray, "*shape"]]
+Finish = Callable[[Float[np.ndarray, "*shape sum"]], Float[np.ndarray, "*shape"]]
 
 
-def ratio(totals: Float[np.ndarray, "*shape part"]) -> Float[np.ndarray, "*shape"]:
+def ratio(totals: Float[np.ndarray, "*shape sum"]) -> Float[np.ndarray, "*shape"]:
     """Sum of values over how many there are: the mean. NaN where there are none."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return totals[..., 0] / totals[..., 1]
@@ -36,12 +36,12 @@ class Estimate:
     """A measure on every lane, as what each sequence adds to it.
 
     Args:
-        parts: what each sequence adds. Lane 0 holds the claimed units, the others what stands in for them.
+        sums: what each sequence adds. Lane 0 holds the claimed units, the others what stands in for them.
         finish: turns totals of parts into the measure.
         yes_no: whether each sequence adds one yes or no, and how many it adds (0 or 1), under ``ratio``.
     """
 
-    parts: Float[np.ndarray, "lane sequence part"]
+    sums: Float[np.ndarray, "lane sequence sum"]
     finish: Finish = ratio
     yes_no: bool = False
     binary: int = 0
@@ -52,16 +52,16 @@ class Estimate:
     @property
     def contributing(self) -> float:
         """How many sequences add anything to lane 0."""
-        return min(self.fewest, int(np.any(self.parts[0], axis=-1).sum()))
+        return min(self.fewest, int(np.any(self.sums[0], axis=-1).sum()))
 
     @property
     def values(self) -> Float[np.ndarray, " lane"]:
         """The measure on every lane, over all sequences."""
-        return self.finish(self.parts.sum(1))
+        return self.finish(self.sums.sum(1))
 
     def at(self, weights: Float[np.ndarray, "resample sequence"]) -> Float[np.ndarray, "lane resample"]:
         """The measure with each sequence counted so often."""
-        return self.finish(np.einsum("rs,lsp->lrp", weights, self.parts, optimize=True))
+        return self.finish(np.einsum("rs,lsp->lrp", weights, self.sums, optimize=True))
 
     def minus(self, other: Estimate) -> Estimate:
         """The difference to another measure on the same sequences."""
@@ -72,8 +72,8 @@ class Estimate:
         return self._joined(other, lambda left, right: left / right - 1)
 
     def _joined(self, other: Estimate, join: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
-        lanes = max(len(self.parts), len(other.parts))
-        left, right = (np.broadcast_to(e.parts, (lanes, *e.parts.shape[1:])) for e in (self, other))
+        lanes = max(len(self.sums), len(other.sums))
+        left, right = (np.broadcast_to(e.sums, (lanes, *e.sums.shape[1:])) for e in (self, other))
         cut = left.shape[-1]
 
         def finish(totals: np.ndarray) -> np.ndarray:
@@ -95,9 +95,9 @@ class Estimate:
         each = np.array([first, 1 - first])[:, None] * np.ones(self.binary)
         each[:, 1::2] = 1 - each[:, 1::2]
         more = np.stack([each, np.ones_like(each)], -1).reshape(2, -1)
-        doubt = np.repeat(self.parts.max(1, keepdims=True), 2, 1)  # what else there is says the same of all sequences
+        doubt = np.repeat(self.sums.max(1, keepdims=True), 2, 1)  # what else there is says the same of all sequences
         doubt[..., : more.shape[1]] = more
-        return replace(self, parts=np.concatenate([self.parts, doubt], 1))
+        return replace(self, sums=np.concatenate([self.sums, doubt], 1))
 
 
 def oriented(estimate: Estimate, centre: float | None, like: float) -> Estimate:
@@ -125,8 +125,8 @@ def worst(
         counts: how many units each lane has; the estimates beyond them are passed over.
         short: how bad a value is.
     """
-    cuts = np.cumsum([e.parts.shape[-1] for e in estimates])
-    there = np.repeat((np.arange(len(estimates)) < counts[:, None])[:, None], estimates[0].parts.shape[1], 1)
+    cuts = np.cumsum([e.sums.shape[-1] for e in estimates])
+    there = np.repeat((np.arange(len(estimates)) < counts[:, None])[:, None], estimates[0].sums.shape[1], 1)
 
     def finish(totals: np.ndarray) -> np.ndarray:
         *each, present = np.split(totals, cuts, -1)
@@ -138,7 +138,7 @@ def worst(
 
     fewest = min(e.contributing for e in estimates)
     binary = sum(e.binary for e in estimates) if all(e.binary for e in estimates) else 0
-    parts = np.concatenate([*(e.parts for e in estimates), there.astype(float)], -1)
+    parts = np.concatenate([*(e.sums for e in estimates), there.astype(float)], -1)
     return Estimate(parts, finish, fewest=fewest, binary=binary)
 
 
@@ -195,10 +195,10 @@ def interval(estimate: Estimate, census: bool, level: float = LEVEL) -> tuple[fl
     if census or not math.isfinite(value):
         return value, value
     if estimate.yes_no:
-        yes, n = estimate.parts[0].sum(0)
+        yes, n = estimate.sums[0].sum(0)
         return wilson(float(yes), float(n), level)
-    ours = replace(estimate, parts=estimate.parts[:1]).with_doubt()
-    return percentiles(ours.at(resamples(ours.parts.shape[1]))[0], expanded(level, estimate.contributing))
+    ours = replace(estimate, sums=estimate.sums[:1]).with_doubt()
+    return percentiles(ours.at(resamples(ours.sums.shape[1]))[0], expanded(level, estimate.contributing))
 
 
 # Controls and verdicts.
@@ -210,7 +210,7 @@ def influences(estimate: Estimate) -> tuple[float, ...]:
     These are the jackknife's: those of two measures on the same sequences tell how far the two go together.
     (Efron 1982, "The jackknife, the bootstrap and other resampling plans".)
     """
-    parts = estimate.parts[:1]
+    parts = estimate.sums[:1]
     totals = parts.sum(1, keepdims=True)
     lost = estimate.finish(totals) - estimate.finish(totals - parts)
     return tuple(np.nan_to_num((parts.shape[1] - 1) * lost[0], posinf=0.0, neginf=0.0).tolist())

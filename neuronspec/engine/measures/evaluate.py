@@ -70,8 +70,8 @@ def _edited(measure: words.Difference) -> words.Measure:
 def _both(measure: words.Difference, view: View) -> tuple[Estimate, Estimate]:
     """The edited and the clean measure, on the sequences that have both."""
     edited, clean = estimate(_edited(measure), view), estimate(measure.measure, view)
-    both = np.any(edited.parts, axis=-1, keepdims=True) & np.any(clean.parts, axis=-1, keepdims=True)
-    return replace(edited, parts=edited.parts * both), replace(clean, parts=clean.parts * both)
+    both = np.any(edited.sums, axis=-1, keepdims=True) & np.any(clean.sums, axis=-1, keepdims=True)
+    return replace(edited, sums=edited.sums * both), replace(clean, sums=clean.sums * both)
 
 
 @estimate.register

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from neuronspec.engine.measures.estimates import Estimate, per_sequence, ratio
 from neuronspec.engine.measures.view import View, estimate
-from neuronspec.engine.runs.edits import Clean
+from neuronspec.engine.runs.edits import Activations
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import NOWHERE, Sequences, holds, moments
 from neuronspec.errors import Undecidable, did_you_mean
@@ -21,26 +21,26 @@ from neuronspec.language import measures as words
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.signals import Shifted, char, one_of, symbol
-from neuronspec.networks.tasks import Example, Generated, joined
+from neuronspec.networks.tasks import Completion, Example, joined
 from neuronspec.networks.training import IGNORED
 
 # Of what the network generates: one value per sequence.
 
 
 @singledispatch
-def of_run(measure: object, run: Generated, example: Example) -> float:
+def of_completion(measure: object, run: Completion, example: Example) -> float:
     """Return a measure of what the network generated from the prompt of an example; NaN where it has none."""
     raise NotImplementedError(f"no measure of a run for {measure!r}")
 
 
-@of_run.register
-def _exact_match_of_run(measure: words.exact_match, run: Generated, example: Example) -> float:
+@of_completion.register
+def _exact_match_of_completion(measure: words.exact_match, run: Completion, example: Example) -> float:
     return run.exact
 
 
-@of_run.register(words.length)
-@of_run.register(words.count)
-def _number_of_tokens(measure: words.length | words.count, run: Generated, example: Example) -> float:
+@of_completion.register(words.length)
+@of_completion.register(words.count)
+def _number_of_tokens(measure: words.length | words.count, run: Completion, example: Example) -> float:
     if measure.what is None:
         return len(run.came)
     if isinstance(measure.what, char | symbol):
@@ -50,14 +50,14 @@ def _number_of_tokens(measure: words.length | words.count, run: Generated, examp
     return float(holds(measure.what, text)[len(run.prompt) :].sum())
 
 
-@of_run.register
-def _step_of_of_run(measure: words.step_of, run: Generated, example: Example) -> float:
+@of_completion.register
+def _step_of_of_completion(measure: words.step_of, run: Completion, example: Example) -> float:
     wanted = tokens(measure.what, example)
     return next((len(run.prompt) + i for i, token in enumerate(run.said) if token in wanted), math.nan)
 
 
-@of_run.register
-def _emits_of_run(measure: words.emits, run: Generated, example: Example) -> float:
+@of_completion.register
+def _emits_of_completion(measure: words.emits, run: Completion, example: Example) -> float:
     step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
     if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
         return math.nan
@@ -88,24 +88,24 @@ def tokens(what: Expression, example: Example) -> tuple[str, ...]:
 def check_symbols(measure: Expression, examples: Sequence[Example]) -> None:
     """Raise Undecidable for a symbol that no sequence has."""
     known = {name for example in examples for name in example.symbols}
-    for part in measure.parts():
+    for part in measure.operands():
         if isinstance(part, symbol) and part.name not in known:
             raise Undecidable(f"the task gives no symbol {part.name!r}{did_you_mean(part.name, known)}")
 
 
-def own_words(subject: Subject, examples: Sequence[Example], wanted: Sequence[Claim]) -> list[Example | None]:
+def self_generated(subject: Subject, examples: Sequence[Example], wanted: Sequence[Claim]) -> list[Example | None]:
     """Return examples as a network puts them itself; None for one whose run does not meet what is wanted of it.
 
     Events and symbols are about what was asked for, and stay; labels are about what was due, and do not.
     """
-    runs = replace(subject, verification=tuple(examples), whole=None).runs()
+    runs = replace(subject, verification=tuple(examples), whole=None).completions()
     try:
         asked = [_with_moment(claim.measure, examples) for claim in wanted]
     except Undecidable:  # none has the moment
         return [None] * len(examples)
     found: list[Example | None] = []
     for number, (run, example) in enumerate(zip(runs, examples, strict=True)):
-        values = (float(of_run(c.measure, run, about[number])) for c, about in zip(wanted, asked, strict=True))
+        values = (float(of_completion(c.measure, run, about[number])) for c, about in zip(wanted, asked, strict=True))
         met = all(claim.met_by(value) for claim, value in zip(wanted, values, strict=True))
         text = joined(run.prompt, run.came)
         events = {name: step for name, step in example.events.items() if step < len(text)}
@@ -146,14 +146,14 @@ def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "la
     check_symbols(measure, view.subject.verification)
     examples = _with_moment(measure, view.subject.verification)
     if measure.under is None:
-        runs, used = [view.subject.runs()], np.ones(len(examples), dtype=bool)
+        runs, used = [view.subject.completions()], np.ones(len(examples), dtype=bool)
     else:
-        runs, used = view.subject.edited_runs(measure.under, view.lanes)
+        runs, used = view.subject.edited_completions(measure.under, view.lanes)
     if not view.subject.network.ends:
         used = used & np.array([len(example.text) > example.prompt for example in view.subject.verification])
         if not used.any():
             raise Undecidable("no sequence to measure: all are given to the end, and there is nothing to say")
-    numbers = [[of_run(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
+    numbers = [[of_completion(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
     if isinstance(measure, words.emits) and np.isnan(numbers).all():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or lies within the prompt")
     return np.array(numbers, dtype=float), used
@@ -162,7 +162,7 @@ def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "la
 # Of what the network expects: teacher-forced.
 
 
-def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+def _readings(measure: words.Behaviour, view: View) -> tuple[Iterator[Activations], Bool[np.ndarray, " batch"]]:
     """The run over the sequences on every lane, and the sequences that count."""
     if measure.under is None:
         runs, used = iter([view.subject.clean(view.split)]), np.ones(len(view.sequences.examples), dtype=bool)

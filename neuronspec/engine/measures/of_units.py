@@ -1,4 +1,4 @@
-"""Measures of units: ``[lane sequence part]``, where a part is a sum over the steps of one sequence."""
+"""Measures of units: ``[lane sequence sum]``, where a part is a sum over the steps of one sequence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from neuronspec.engine.measures.estimates import Estimate, per_sequence
 from neuronspec.engine.measures.view import View, estimate
-from neuronspec.engine.runs.edits import STATES, Clean
+from neuronspec.engine.runs.edits import STATES, Activations
 from neuronspec.engine.sequences import NOWHERE, holds, moments, values
 from neuronspec.engine.unit_sets import Chosen, UnitSet
 from neuronspec.errors import Undecidable
@@ -57,7 +57,7 @@ def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.
     return laid, kept & there
 
 
-def _of_set(chosen: UnitSet, run: Clean, rows: np.ndarray) -> Float[np.ndarray, "time some unit"]:
+def _of_set(chosen: UnitSet, run: Activations, rows: np.ndarray) -> Float[np.ndarray, "time some unit"]:
     """The signed values of units in some sequences, or how far they moved."""
     index, signs = list(chosen.indices), np.array(chosen.signs, dtype=float)
     own = run.values[chosen.place][:, rows][..., index] * signs
@@ -127,7 +127,7 @@ def _estimate_mean(measure: words.mean, view: View) -> Estimate:
 
 
 @estimate.register
-def _estimate_drive(measure: words.drive, view: View) -> Estimate:
+def _estimate_gate_input(measure: words.gate_input, view: View) -> Estimate:
     network, examples = view.subject.network, view.sequences.examples
     at = moments(measure.at, view.sequences)
     used = at > network.bridge

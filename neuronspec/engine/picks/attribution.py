@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from neuronspec.engine.numerics.integrated_gradients import TOLERANCE, Integral, integrated_gradients
 from neuronspec.engine.picks.onward import Onward, Probability, Target, target
-from neuronspec.engine.runs.edits import Clean
+from neuronspec.engine.runs.edits import Activations
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import NOWHERE, holds, moments
@@ -154,7 +154,7 @@ ATTRIBUTED = "probability(token, at=...) or cross_entropy()"
 class _Moment:
     """A place at one step of each sequence."""
 
-    run: Clean
+    run: Activations
     place: Place
     step: Int[np.ndarray, " batch"]
 
@@ -165,13 +165,13 @@ class _Moment:
         return np.where((self.step != NOWHERE)[:, None], taken, np.nan)
 
 
-def _moment(subject: Subject, at: Moment, place: Place, run: Clean) -> _Moment:
+def _moment(subject: Subject, at: Moment, place: Place, run: Activations) -> _Moment:
     if place not in run.values:
         run = _read(subject, run.sequences.examples, place)
     return _Moment(run, place, moments(at, run.sequences))
 
 
-def _read(subject: Subject, examples: Sequence[Example], place: Place) -> Clean:
+def _read(subject: Subject, examples: Sequence[Example], place: Place) -> Activations:
     return Subject(subject.network, examples, examples, [place], subject.clock).clean("verification")
 
 

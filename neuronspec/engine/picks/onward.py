@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from neuronspec.engine.measures.of_behaviour import check_symbols, tokens
-from neuronspec.engine.runs.edits import Clean
+from neuronspec.engine.runs.edits import Activations
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import NOWHERE, Sequences, moments
 from neuronspec.language import measures as words
@@ -139,7 +139,7 @@ class Onward:
     def of(
         cls,
         network: Network,
-        run: Clean,
+        run: Activations,
         place: Place,
         step: Int[np.ndarray, " batch"],
         targets: Sequence[Target],
@@ -196,7 +196,7 @@ class Onward:
         return edit
 
 
-def _states(network: Network, run: Clean, start: Int[np.ndarray, " batch"]) -> list[State]:
+def _states(network: Network, run: Activations, start: Int[np.ndarray, " batch"]) -> list[State]:
     """The traced state of every layer before a step of each sequence, and what the first step sees of the past."""
     first, before = network.begin(run.sequences.examples), np.maximum(start - 1, 0)
     begun = torch.from_numpy(start > 0).to(network.device).unsqueeze(1)

@@ -95,7 +95,7 @@ def _ranked(
     base: Any, subject: Subject, score: np.ndarray, number: int, signs: tuple[int, ...] | None = None
 ) -> UnitSet:
     """The units of the highest scores."""
-    whole = _whole(base.place, subject)
+    whole = _whole(base.of_site, subject)
     signs = signs or whole.orientation
     subject.rankings[base] = ranking = _ranking(score, signs)
     return replace(whole, orientation=signs).holding([i for i, _, _ in ranking.scored[:number]])

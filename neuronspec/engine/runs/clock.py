@@ -56,7 +56,7 @@ class Clock:
         """Return what a claim took by itself."""
         return dict(self._spent.get(claim, {}))
 
-    def parts(self, claims: int) -> list[Seconds]:
+    def shares(self, claims: int) -> list[Seconds]:
         """Return the part of each of so many claims in the shared work; all bear what none of them asked for."""
         parts: list[Seconds] = [{} for _ in range(claims)]
         for account, spent in self._spent.items():

@@ -18,8 +18,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from neuronspec.engine.sequences import NOWHERE, Sequences, holds, moments
-from neuronspec.engine.unit_sets import Chosen, Lane, Sizes, UnitSet, all_but, set_by_set, units
+from neuronspec.engine.unit_sets import Chosen, Lane, UnitSet, all_but, set_by_set, units
 from neuronspec.errors import Undecidable
+from neuronspec.fit import Sizes
 from neuronspec.language import interventions as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.signals import Moment
@@ -34,7 +35,7 @@ STATES = ("hidden", "cell")
 
 
 @dataclass(frozen=True)
-class Clean:
+class Activations:
     """A run without edits: what was read, and the values of every site that may be needed.
 
     Args:
@@ -47,13 +48,13 @@ class Clean:
     logits: Float[Tensor, "read batch symbol"]
     before: dict[Place, Float[np.ndarray, "batch unit"]] = field(default_factory=dict)
 
-    def first(self, number: int) -> Clean:
+    def first(self, number: int) -> Activations:
         """Return the run over the first sequences."""
         on = Sequences(self.sequences.examples[:number])
         values = {place: v[: on.time, :number] for place, v in self.values.items()}
         read = len(self.logits) - self.sequences.time + on.time
         before = {place: v[:number] for place, v in self.before.items()}
-        return Clean(on, values, self.logits[:read, :number], before)
+        return Activations(on, values, self.logits[:read, :number], before)
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class Sources:
     """
 
     examples: Sequence[Example]
-    clean: Callable[[], Clean]
-    discovery: Callable[[], Clean]
-    paired: Callable[[], tuple[Clean, Bool[np.ndarray, " batch"]]]
+    clean: Callable[[], Activations]
+    discovery: Callable[[], Activations]
+    paired: Callable[[], tuple[Activations, Bool[np.ndarray, " batch"]]]
     like: Tensor
     bridge: int = 0
 
@@ -188,7 +189,7 @@ class Freeze:
 
 
 @dataclass(frozen=True)
-class Edits:
+class RunEdits:
     """All edits of one run; called at every site of every step, inside the recurrence."""
 
     edits: Sequence[RowEdit | Freeze]
@@ -228,7 +229,7 @@ class Compiled:
         start: the first step at which it changes anything in any of them; None where it can be done to none.
     """
 
-    edits: Edits
+    edits: RunEdits
     used: Bool[np.ndarray, " batch"]
     start: int | None
 
@@ -248,11 +249,11 @@ def compile_edits(
     made = [_made(part, sources, codes is not None) for part in parts]
     used = np.logical_and.reduce([_possible(p, m, sources.batch) for p, m in zip(parts, made, strict=True)])
     if not used.any():
-        return Compiled(Edits([]), used, None)
+        return Compiled(RunEdits([]), used, None)
     made = [None if m is None else m & used for m in made]
     compiled = [_compile(p, lanes, sources, sizes, m, used, codes) for p, m in zip(parts, made, strict=True)]
     first = [0 if m is None else int(m.any(1).argmax()) for m in made if m is None or m.any()]
-    return Compiled(Edits(compiled), used, min(first))
+    return Compiled(RunEdits(compiled), used, min(first))
 
 
 def _made(edit: words.Intervention, sources: Sources, generates: bool) -> Bool[np.ndarray, "time batch"] | None:
@@ -262,7 +263,7 @@ def _made(edit: words.Intervention, sources: Sources, generates: bool) -> Bool[n
         return None if at is None or generates else holds(at, sources.clean().sequences)
     on = sources.clean().sequences
     step = moments(at, on)
-    first = 0 if edit.units.place.name in STATES else sources.bridge  # type: ignore[attr-defined]
+    first = 0 if edit.units.of_site.name in STATES else sources.bridge  # type: ignore[attr-defined]
     possible = (step >= first) & (_source(edit, step, sources)[1] >= first)
     return possible & (np.arange(on.time)[:, None] == step)
 
@@ -276,7 +277,7 @@ def _possible(edit: words.Intervention, made: np.ndarray | None, batch: int) -> 
     return np.full(batch, made.any())
 
 
-def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple[Clean, np.ndarray]:
+def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple[Activations, np.ndarray]:
     """The run and the step in it that values are taken from; the edited step itself where none are."""
     clean = sources.clean()
     on = clean.sequences
@@ -422,7 +423,7 @@ def _level(level: object, chosen: UnitSet, sources: Sources) -> np.ndarray:
     return np.quantile(seen * signs, level.q, axis=0) * signs
 
 
-def _seen(run: Clean, where: Bool[np.ndarray, "time batch"], chosen: UnitSet) -> Float[np.ndarray, "step unit"]:
+def _seen(run: Activations, where: Bool[np.ndarray, "time batch"], chosen: UnitSet) -> Float[np.ndarray, "step unit"]:
     """The values of units at some steps; without those of a bridged state, at which gates have none."""
     seen: np.ndarray = run.values[chosen.place][where][:, list(chosen.indices)]
     return seen[~np.isnan(seen).any(1)]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from neuronspec.engine.runs.clock import Clock
-from neuronspec.engine.runs.edits import Clean, Compiled, Known, RowEdit, Sources, compile_edits
+from neuronspec.engine.runs.edits import Activations, Compiled, Known, RowEdit, Sources, compile_edits
 from neuronspec.engine.runs.tracing import (
     Choice,
     Network,
@@ -28,13 +28,14 @@ from neuronspec.engine.runs.tracing import (
     trace,
 )
 from neuronspec.engine.sequences import Sequences, codes_of
-from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, Sizes
+from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue
 from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.fit import Sizes
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
 from neuronspec.networks.cells import Place, State
 from neuronspec.networks.models import later
-from neuronspec.networks.tasks import Example, Generated, Text
+from neuronspec.networks.tasks import Completion, Example, Text
 
 SPARE = 10
 """A completion may run to twice what is due, and so many symbols more, before it is cut."""
@@ -68,9 +69,9 @@ class Subject:
     """The same on more verification sequences, whose first are the ones here."""
     picks: dict[Expression, Chosen] = field(default_factory=dict)
     rankings: dict[Expression, Scores | ScoresByValue] = field(default_factory=dict)
-    _clean: dict[str, Clean] = field(default_factory=dict, init=False)
-    _own_words: Clean | None = field(default=None, init=False)
-    _own_texts: list[Text] | None = field(default=None, init=False)
+    _clean: dict[str, Activations] = field(default_factory=dict, init=False)
+    _completed: Activations | None = field(default=None, init=False)
+    _completed_texts: list[Text] | None = field(default=None, init=False)
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -81,7 +82,7 @@ class Subject:
         """Time work that is done once in this network, for all claims that ask for it."""
         return self.clock.phase(phase, shared=(id(self.network), what))
 
-    def clean(self, split: str) -> Clean:
+    def clean(self, split: str) -> Activations:
         """Return the run over the ``discovery`` or ``verification`` sequences, as they stand."""
         if self.discovery == self.verification:
             split = "verification"
@@ -98,30 +99,30 @@ class Subject:
             return self
         return replace(self, verification=self.verification[:sequences], whole=self)
 
-    def own_words(self) -> Clean:
+    def completed(self) -> Activations:
         """Return the run over the verification prompts, each completed by the network itself."""
         with self.shared("trace", "own words"):
-            if self._own_words is None:
-                came = self.own_texts
+            if self._completed is None:
+                came = self.completed_texts
                 said = [_said(e, text, self.asked) for e, text in zip(self.verification, came, strict=True)]
                 same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
-                self._own_words = self.clean("verification") if same else self._read(said)
-        return self._own_words
+                self._completed = self.clean("verification") if same else self._read(said)
+        return self._completed
 
     @property
-    def own_texts(self) -> list[Text]:
+    def completed_texts(self) -> list[Text]:
         """What the network makes of the verification prompts, prompt included."""
         if self.whole:
-            return self.whole.own_texts[: len(self.verification)]
+            return self.whole.completed_texts[: len(self.verification)]
         with self.shared("trace", "own texts"):
-            if self._own_texts is None:
+            if self._completed_texts is None:
                 rows = self._fresh(1)
                 length = generate(self.network, rows, self._choice(1))
-                self._own_texts = self._texts(rows, length)
-        return self._own_texts
+                self._completed_texts = self._texts(rows, length)
+        return self._completed_texts
 
     @cached_property
-    def _paired(self) -> tuple[Clean, Bool[np.ndarray, " batch"]]:
+    def _paired(self) -> tuple[Activations, Bool[np.ndarray, " batch"]]:
         """The run over the paired sequences, and which sequences have one; those without stand for themselves."""
         exist = np.array([e.pair is not None for e in self.verification])
         return self._read([e.pair or e for e in self.verification]), exist
@@ -146,7 +147,7 @@ class Subject:
             return self.inputs
         return self.network.read(examples)
 
-    def _read(self, examples: Sequence[Example]) -> Clean:
+    def _read(self, examples: Sequence[Example]) -> Activations:
         with self.clock.phase("trace"):
             on, network = Sequences(examples), self.network
             lengths = torch.from_numpy(on.lengths).to(network.device)
@@ -156,13 +157,13 @@ class Subject:
             values = {place: as_numpy(v[: on.time]) for place, v in run.values.items()}
             past = network.begin(examples, short=1) if network.bridge else []
             before = {(n, name): as_numpy(v) for n, state in enumerate(past) for name, v in state.items()}
-            return Clean(on, values, run.logits, before)
+            return Activations(on, values, run.logits, before)
 
     def _compiled(
         self,
         under: Intervention,
         lanes: Sequence[Lane],
-        clean: Callable[[], Clean],
+        clean: Callable[[], Activations],
         codes: np.ndarray | None = None,
     ) -> Compiled:
         if not self.network.causal and any(isinstance(part, freeze) for part in under.walk()):
@@ -174,7 +175,7 @@ class Subject:
 
     def edited(
         self, under: Intervention, lanes: Sequence[Lane], places: Collection[Place] = ()
-    ) -> tuple[Iterator[Clean], Bool[np.ndarray, " batch"]]:
+    ) -> tuple[Iterator[Activations], Bool[np.ndarray, " batch"]]:
         """Return the run over the verification sequences with an edit, lane after lane, and where it could be made.
 
         As many lanes as memory allows run as one batch, and resume from the clean run at the first edited step.
@@ -187,8 +188,8 @@ class Subject:
         return (run for group in groups for run in self._edited(under, group, clean, places)), used
 
     def _edited(
-        self, under: Intervention, lanes: Sequence[Lane], clean: Clean, places: Collection[Place]
-    ) -> Iterator[Clean]:
+        self, under: Intervention, lanes: Sequence[Lane], clean: Activations, places: Collection[Place]
+    ) -> Iterator[Activations]:
         with self.clock.phase("intervene"):
             compiled = self._compiled(under, lanes, lambda: clean)
             start = compiled.start if self.network.causal else 0
@@ -211,7 +212,7 @@ class Subject:
         Raises:
             Undecidable: no moment decides where it is made, or it is of several sites.
         """
-        clean = self.own_words() if generates else self.clean("verification")
+        clean = self.completed() if generates else self.clean("verification")
         compiled = self._compiled(under, [lane], lambda: clean)
         edits = [e for e in compiled.edits.edits if isinstance(e, RowEdit) and isinstance(e.when, Known)]
         if not edits or len(edits) < len(compiled.edits.edits) or len(compiled.edits.places) > 1:
@@ -225,7 +226,7 @@ class Subject:
             moved += (new - old).double().square()
         return np.where(compiled.used[:, None], moved.cpu().numpy(), np.nan)
 
-    def _states_before(self, start: int, clean: Clean | None, lanes: int) -> list[State]:
+    def _states_before(self, start: int, clean: Activations | None, lanes: int) -> list[State]:
         """The clean state of every layer before a step, once per lane."""
         if clean is None or start == 0:
             begun = self.network.begin(self.verification)
@@ -237,11 +238,11 @@ class Subject:
             states[layer][name] = before.repeat(lanes, 1)
         return states
 
-    def runs(self) -> list[Generated]:
+    def completions(self) -> list[Completion]:
         """Return what the network makes of the verification prompts."""
-        return self._generated(self.own_texts)
+        return self._generated(self.completed_texts)
 
-    def _generated(self, came: Sequence[Text]) -> list[Generated]:
+    def _generated(self, came: Sequence[Text]) -> list[Completion]:
         """Put texts, several lanes of them, beside what was due; one as long as it may become was cut."""
         end = self.network.vocabulary[-1] if self.network.ends else None
         examples, limits = cycle(self.verification), cycle(self._limits)
@@ -250,18 +251,18 @@ class Subject:
             for example, limit, text in zip(examples, limits, came, strict=False)
         ]
 
-    def edited_runs(
+    def edited_completions(
         self, under: Intervention, lanes: Sequence[Lane]
-    ) -> tuple[list[list[Generated]], Bool[np.ndarray, " batch"]]:
+    ) -> tuple[list[list[Completion]], Bool[np.ndarray, " batch"]]:
         """Return what it makes of them under an edit, a list per lane, and in which sequences the edit could be made.
 
         All lanes run as one batch, and resume from the clean run at the first edited step. Where the edit could not
         be made stands the clean run.
         """
         with self.clock.phase("intervene"):
-            compiled = self._compiled(under, lanes, self.own_words, codes_of(self.network.vocabulary))
+            compiled = self._compiled(under, lanes, self.completed, codes_of(self.network.vocabulary))
             if compiled.start is None:
-                return [self.runs() for _ in lanes], compiled.used
+                return [self.completions() for _ in lanes], compiled.used
             rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
             length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
             said = self._generated(self._texts(rows, length))
@@ -282,12 +283,12 @@ class Subject:
         self, start: int, examples: Sequence[Example], given: torch.Tensor, limit: torch.Tensor, lanes: int
     ) -> Rows:
         tokens, on = room(self._tokens(examples), int(limit.max())), self.network.device
-        states = self._states_before(start, self.own_words() if start else None, lanes)
+        states = self._states_before(start, self.completed() if start else None, lanes)
         return Rows(tokens.repeat(1, lanes), given.repeat(lanes).to(on), limit.repeat(lanes).to(on), start, states)
 
     def _resumed(self, start: int, lanes: int) -> Rows:
         """Rows that go on from the clean run at a step; those that had ended by then stay as they are."""
-        clean, first = self.own_words(), self.network.bridge
+        clean, first = self.completed(), self.network.bridge
         lengths = torch.from_numpy(clean.sequences.lengths) + first
         prompts = torch.tensor([e.prompt for e in self.verification]) + first
         ended = lengths <= start

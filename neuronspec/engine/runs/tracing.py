@@ -1,4 +1,4 @@
-"""Run a network and record it."""
+"""RawTrace a network and record it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neuronspec.networks.cells import Edit, GatedCell, Place, State
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, Model, build, later, tokens_of
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.supply import Weights
-from neuronspec.networks.tasks import Example, Generated, Text
+from neuronspec.networks.tasks import Completion, Example, Text
 from neuronspec.networks.training import IGNORED, encode
 
 
@@ -118,7 +118,7 @@ def trained(name: str, seed: int, recipe: Recipe, vocabulary: Text, ends: bool, 
 
 
 @dataclass(frozen=True)
-class Run:
+class RawTrace:
     """What a network computed while it read.
 
     Args:
@@ -140,8 +140,8 @@ def trace(
     edit: Edit | None = None,
     states: list[State] | None = None,
     lengths: Int[Tensor, " row"] | None = None,
-) -> Run:
-    """Run the network over some tokens and record some sites.
+) -> RawTrace:
+    """RawTrace the network over some tokens and record some sites.
 
     Args:
         states: where to begin; with several times the rows of ``read``, so many lanes read the same.
@@ -154,7 +154,7 @@ def trace(
     first = network.bridge  # whose step 0 has no gates
     if not all(map(_finite, [logits, *after[-1].values(), *(v[first:] for v in values.values())])):
         raise NetworkError(_first_nan(network, read, states) if edit is None else _driven_too_far(network))
-    return Run(logits, values, after)
+    return RawTrace(logits, values, after)
 
 
 def _finite(values: Tensor) -> bool:
@@ -295,9 +295,9 @@ def texts(tokens: Int[Tensor, "time row"], length: Int[Tensor, " row"], vocabula
     return [joined(vocabulary[token] for token in row[:n]) for row, n in rows]
 
 
-def generated(example: Example, text: Text, end: str | None = None) -> Generated:
+def generated(example: Example, text: Text, end: str | None = None) -> Completion:
     """Put a completion, and the symbol that closed it, beside the one that was due."""
-    return Generated(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :], end)
+    return Completion(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :], end)
 
 
 def as_numpy(values: Tensor) -> Float[np.ndarray, "*time row unit"]:

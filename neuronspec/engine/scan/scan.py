@@ -45,12 +45,12 @@ CELLS = 4096
 SIDE_BY_SIDE = 32
 """Units that are counted at once: their tables fit into the cache."""
 
-ROWS = 512
+STEPS_AT_ONCE = 512
 """Steps that are added up at once, for the same reason."""
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class SignalValues:
     """What a signal says at each step of a text: one byte per step of a yes/no signal (-1 where undefined), else four.
 
     Args:
@@ -71,7 +71,7 @@ class Told:
         return now < 0 if self.yes_no else np.isnan(now)
 
 
-def tell(name: str, signal: Signal, text: str, steps: int) -> Told:
+def tell(name: str, signal: Signal, text: str, steps: int) -> SignalValues:
     """Return what a signal says at the first so many steps of a text.
 
     It is read from the whole text: ``since`` a line break that comes before a stream begins is known in the stream.
@@ -88,7 +88,7 @@ def tell(name: str, signal: Signal, text: str, steps: int) -> Told:
         what = ("always holds" if seen[0] else "never holds") if yes_no else f"is always {seen[0]:g}"
         raise Undecidable(f"signals[{name!r}]: {signal} {what} in the text")
     kept = np.where(np.isnan(now), -1, now).astype(np.int8) if yes_no else now.astype(np.float32)
-    return Told(signal, kept, float(seen.mean()), float(seen.std()))
+    return SignalValues(signal, kept, float(seen.mean()), float(seen.std()))
 
 
 class Sums:
@@ -98,7 +98,7 @@ class Sums:
     digits. Signals that are defined everywhere share the sums over all steps.
     """
 
-    def __init__(self, told: Sequence[Told], first: Float[np.ndarray, "row unit"]) -> None:
+    def __init__(self, told: Sequence[SignalValues], first: Float[np.ndarray, "row unit"]) -> None:
         some = np.sort(first[:: 1 + len(first) // 1000], axis=0)
         self.told, self.less = told, some[len(some) // 2].astype(float)
         partial = [t for t in told if t.undefined(slice(None)).any()]
@@ -117,8 +117,8 @@ class Sums:
         self.y += said.sum(1, keepdims=True)
         self.yy += (said * said).sum(1, keepdims=True)
         both, less = torch.from_numpy(np.concatenate([kept, said])), torch.from_numpy(self.less)
-        for k in range(0, len(at), ROWS):  # torch's products, so that its number of threads holds for these too
-            x, rows = torch.from_numpy(values[k : k + ROWS]).double() - less, slice(k, k + ROWS)
+        for k in range(0, len(at), STEPS_AT_ONCE):  # torch's products: its number of threads holds
+            x, rows = torch.from_numpy(values[k : k + STEPS_AT_ONCE]).double() - less, slice(k, k + STEPS_AT_ONCE)
             sums = (both[:, rows] @ x).numpy()
             self.x += sums[: len(kept)]
             self.xy += sums[len(kept) :]
@@ -168,15 +168,15 @@ class Bins:
 
     def of(self, values: Float[np.ndarray, "row unit"], units: slice) -> Int[np.ndarray, "row unit"]:
         """Return the bins of the values of some units."""
-        many, count = min(ROWS, len(values)), values.shape[1]
+        many, count = min(STEPS_AT_ONCE, len(values)), values.shape[1]
         low, scale = (np.tile(each[units], (many, 1)) for each in (self.low, self.scale))  # without broadcasting:
         begin = np.tile(np.arange(count, dtype=np.int32) * CELLS, (many, 1))  # rows are short, and would take longer
         bins, table = np.empty(values.shape, dtype=np.intp), self.table[units].ravel()
-        for k in range(0, len(values), ROWS):
-            rows = values[k : k + ROWS]
+        for k in range(0, len(values), STEPS_AT_ONCE):
+            rows = values[k : k + STEPS_AT_ONCE]
             cells = _cells(rows, low[: len(rows)], scale[: len(rows)])
             cells += begin[: len(rows)]
-            table.take(cells, out=bins[k : k + ROWS], mode="clip")  # none is outside; to check that takes time
+            table.take(cells, out=bins[k : k + STEPS_AT_ONCE], mode="clip")  # none is outside; to check that takes time
         row, unit = np.divmod(np.flatnonzero(bins < 0), count)
         for u in np.unique(unit):
             search = row[unit == u]
@@ -211,7 +211,7 @@ class Histograms:
     negatives, whichever are fewer; the others are what is left.
     """
 
-    def __init__(self, told: Sequence[Told], first: Float[np.ndarray, "row unit"]) -> None:
+    def __init__(self, told: Sequence[SignalValues], first: Float[np.ndarray, "row unit"]) -> None:
         self.told, self.bins, self.units = told, Bins(first), first.shape[1]
         self.all, *counted = np.zeros((1 + 2 * len(told), self.units, self.bins.width), dtype=np.int64)
         self.fewer, self.undefined = counted[: len(told)], counted[len(told) :]

@@ -16,31 +16,39 @@ import numpy as np
 
 from neuronspec.engine.measures.estimates import FEWEST_SEQUENCES, LEVEL, Estimate, oriented
 from neuronspec.engine.measures.evaluate import View, estimate, of_claim
-from neuronspec.engine.measures.of_behaviour import own_words
+from neuronspec.engine.measures.of_behaviour import self_generated
 from neuronspec.engine.picks.picks import found
 from neuronspec.engine.runs.clock import Clock, Seconds
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network, check_parity, trained
 from neuronspec.engine.unit_sets import Lane, bases, places, units
-from neuronspec.engine.verdicts.judge import MOVED_AS_FAR, Control, Outcome, compare, judge, looks, p_value
-from neuronspec.engine.verdicts.matched import lanes_moved_as_far
+from neuronspec.engine.verdicts.judge import (
+    MATCHED_DISPLACEMENT,
+    Control,
+    Outcome,
+    compare,
+    interim_looks,
+    judge,
+    p_value,
+)
+from neuronspec.engine.verdicts.matched import lanes_of_matched_displacement
 from neuronspec.engine.verdicts.mutants import Mutant, bases_beyond_size, mutants_of
 from neuronspec.engine.verdicts.random_sets import DRAWS, independent_lanes, random_lanes
 from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
-from neuronspec.language.claims import Claim, as_far
+from neuronspec.language.claims import Claim, matched_displacement
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import measured, median_over_seeds, overlap, probe
+from neuronspec.language.measures import median_over_seeds, overlap, probe, task_measure
 from neuronspec.language.signals import Shuffled
 from neuronspec.language.units import All, Best, Site, Units
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.supply import Weights
-from neuronspec.networks.tasks import Example, Generated, Task, Text
+from neuronspec.networks.tasks import Completion, Example, Task, Text
 from neuronspec.networks.training import one_thread, untrained
 
 
 @dataclass(frozen=True)
-class Given:
+class Checkpointed:
     """A network that somebody else has trained, and the same before training, where that can be had."""
 
     network: Network
@@ -60,10 +68,10 @@ class Request:
     ends: bool
     temperature: float
     competence: Claim
-    own_words: Sequence[Claim] = ()
+    generated_only: Sequence[Claim] = ()
     seed: int = 0
     weights: Weights = field(default_factory=dict)
-    given: Given | None = None
+    given: Checkpointed | None = None
     claims: Sequence[Claim] = ()
     mutate: bool = False
     """Whether each claim is also judged with something wrong on purpose."""
@@ -83,15 +91,17 @@ class Request:
             ends=task.ends,
             temperature=task.temperature,
             competence=task.competence,
-            own_words=task.own_words,
+            generated_only=task.generated_only,
             mutate=mutate,
         )
 
-    def about(self, seed: int, network: Weights | Given, task: Task, claims: Sequence[Claim]) -> Request:
+    def about(self, seed: int, network: Weights | Checkpointed, task: Task, claims: Sequence[Claim]) -> Request:
         """Return the request for one of the networks."""
         measured_on = {name: task.measured_on(name) for name in own_measures(claims)}
         request = replace(self, seed=seed, claims=claims, measured_on=measured_on)
-        return replace(request, given=network) if isinstance(network, Given) else replace(request, weights=network)
+        return (
+            replace(request, given=network) if isinstance(network, Checkpointed) else replace(request, weights=network)
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ class Examined:
     seed: int
     learnt: bool
     outcomes: Sequence[Outcome]
-    generated: Mapping[str, Sequence[Generated]]
+    generated: Mapping[str, Sequence[Completion]]
     seconds: Sequence[Seconds]
     shared: Sequence[Seconds]
     parity: Mapping[str, float]
@@ -167,13 +177,13 @@ class _Examination:
     def _subject(self, network: Network, discovery: Sequence[Example], verification: Sequence[Example]) -> Subject:
         asked = places(self.request.claims, network.sizes)
         request = self.request
-        own = bool(request.own_words)
+        own = bool(request.generated_only)
         return Subject(network, discovery, verification, asked, self.clock, request.temperature, asked=own)
 
-    def _own_words(self, examples: Sequence[Example]) -> Sequence[Example]:
+    def _completed(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples as the network puts them itself, where its run is as the task wants it."""
         pairs = [e.pair or e for e in examples]
-        said, others = (own_words(self.prompts, split, self.request.own_words) for split in (examples, pairs))
+        said, others = (self_generated(self.prompts, split, self.request.generated_only) for split in (examples, pairs))
         both = [(e, pair) for e, pair in zip(said, others, strict=True) if e is not None]
         return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
 
@@ -182,8 +192,8 @@ class _Examination:
         self.prompts.clean("verification")
         self.parity = check_parity(self.prompts.network)
         self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
-        if self.request.own_words:
-            self.said = [self._own_words(split) for split in self.said]
+        if self.request.generated_only:
+            self.said = [self._completed(split) for split in self.said]
             self.subject = self._subject(self.prompts.network, *self.said)
 
     @property
@@ -206,7 +216,7 @@ class _Examination:
             with self.clock.phase("judge"):
                 said = Outcome("error", reason=trouble) if trouble else self._outcome(claim)
                 outcomes.append(said)
-        seconds, shared = [self.clock.own(number) for number in range(len(claims))], self.clock.parts(len(claims))
+        seconds, shared = [self.clock.own(number) for number in range(len(claims))], self.clock.shares(len(claims))
         mutants = [self._mutants(claim) if not trouble else {} for claim in claims]
         return Examined(
             self.request.seed, not self.unlearnt, outcomes, generated, seconds, shared, self.parity, mutants
@@ -218,9 +228,9 @@ class _Examination:
             return {}
         return {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
 
-    def _complete(self, examples: Sequence[Example]) -> list[Generated]:
+    def _complete(self, examples: Sequence[Example]) -> list[Completion]:
         ours = self.subject
-        return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).runs()
+        return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).completions()
 
     def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
         about_units = any(isinstance(e, Units) for e in claim.walk())
@@ -230,7 +240,7 @@ class _Examination:
             return Outcome("not applicable", reason=f"{self.request.name} has no {missing[0]}")
         if about_units and self.unlearnt:
             return Outcome("unlearnt", reason=self.unlearnt)
-        if isinstance(of_one_network(claim).measure, measured):
+        if isinstance(of_one_network(claim).measure, task_measure):
             return Outcome("pending")
         try:
             return self._judged(claim, mutant)
@@ -250,7 +260,7 @@ class _Examination:
         """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out."""
         of_network = of_one_network(claim)
         self.want_sequences()
-        sizes = looks(len(self.subject.verification), self.request.census)
+        sizes = interim_looks(len(self.subject.verification), self.request.census)
         if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
             sizes = sizes[-1:]
         level = 1 - (1 - LEVEL) / len(sizes)
@@ -314,14 +324,14 @@ class _Look:
         if isinstance(measure, probe):
             controls["shuffled labels"] = self._shuffled(claim, own, ours)
         for rival in claim.rivals:
-            if isinstance(rival, as_far):
-                controls[MOVED_AS_FAR] = self._moved_as_far(claim, own, ours)
+            if isinstance(rival, matched_displacement):
+                controls[MATCHED_DISPLACEMENT] = self._matched_displacement(claim, own, ours)
                 continue
             against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
             controls[f"rival {rival}"] = compare(ours, _like(ours, against, measure), census, self.level)
         said = judge(claim, ours, controls, census, self.level)
         rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
-        if self.request.own_words:  # what networks say themselves is not the same sequences
+        if self.request.generated_only:  # what networks say themselves is not the same sequences
             said = replace(said, influences=())
         return replace(said, units=self._shown(measure, own), rankings=rankings)
 
@@ -332,8 +342,8 @@ class _Look:
         except (NetworkError, Undecidable):  # of one draw alone, it must not take the others with it
             ours = of_claim(claim, View(self.subject, [own]))
             return ours, self._one_by_one(claim, stand_ins)
-        ours, drawn = (replace(everything, parts=parts) for parts in (everything.parts[:1], everything.parts[1:]))
-        return ours, drawn if len(drawn.parts) else "too few other units are left in the site"
+        ours, drawn = (replace(everything, sums=parts) for parts in (everything.sums[:1], everything.sums[1:]))
+        return ours, drawn if len(drawn.sums) else "too few other units are left in the site"
 
     def _one_by_one(self, claim: Claim, stand_ins: Sequence[Lane]) -> Estimate | str:
         able, why = [], ""
@@ -342,7 +352,7 @@ class _Look:
                 able.append(of_claim(claim, View(self.subject, [lane])))
             except (NetworkError, Undecidable) as error:
                 why = str(error)
-        return replace(able[0], parts=np.concatenate([e.parts for e in able])) if able else why
+        return replace(able[0], sums=np.concatenate([e.sums for e in able])) if able else why
 
     def _random(self, claim: Claim, ours: Estimate, drawn: Estimate | str) -> Control:
         if isinstance(drawn, str):
@@ -358,9 +368,9 @@ class _Look:
         except Undecidable as error:  # of rare labels, too few may be left where any may fall to any sequence
             return Control(note=str(error))
 
-    def _moved_as_far(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
+    def _matched_displacement(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
         try:
-            lanes = lanes_moved_as_far(claim.measure, own, self.subject, _rng(claim, self.subject))
+            lanes = lanes_of_matched_displacement(claim.measure, own, self.subject, _rng(claim, self.subject))
             return compare(ours, of_claim(claim, View(self.subject, lanes)), self.request.census, self.level)
         except (NetworkError, Undecidable) as error:
             return Control(note=str(error))
@@ -410,4 +420,4 @@ def _rng(claim: Claim, subject: Subject) -> np.random.Generator:
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:
     """Return the names of the task's own measures that claims ask for."""
-    return {e.name for claim in claims for e in claim.walk() if isinstance(e, measured)}
+    return {e.name for claim in claims for e in claim.walk() if isinstance(e, task_measure)}

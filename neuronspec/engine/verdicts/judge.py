@@ -64,10 +64,10 @@ def compare(own: Estimate, control: Estimate, census: bool, level: float = LEVEL
         gap = float(own.values[0]) - value
         return Control(value, (gap, gap), int(finite.sum()), interval=(value, value))
     if own.binary and control.binary:
-        own, control = replace(own, parts=own.parts[:1]).with_doubt(), control.with_doubt(0)
-    weights = resamples(own.parts.shape[1])
+        own, control = replace(own, sums=own.sums[:1]).with_doubt(), control.with_doubt(0)
+    weights = resamples(own.sums.shape[1])
     stands_in = _mean_of_defined(control.at(weights)[finite])
-    gaps = replace(own, parts=own.parts[:1]).at(weights)[0] - stands_in
+    gaps = replace(own, sums=own.sums[:1]).at(weights)[0] - stands_in
     cut = expanded(level, min(own.contributing, control.contributing))
     return Control(value, percentiles(gaps, cut), int(finite.sum()), interval=percentiles(stands_in, cut))
 
@@ -99,7 +99,7 @@ class Outcome:
 
 def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: bool, level: float = LEVEL) -> Outcome:
     """Return the verdict of one network: the bound first, then whether what stands in for the units meets it too."""
-    value, number = float(own.values[0]), own.parts.shape[1]
+    value, number = float(own.values[0]), own.sums.shape[1]
     reason = too_few(own, census) if math.isfinite(value) else ""
     if reason:
         return Outcome("undecided", value, controls=dict(controls), reason=reason, sequences=number)
@@ -119,7 +119,7 @@ def concluded(
     return verdict, reason
 
 
-def looks(sequences: int, census: bool) -> list[int]:
+def interim_looks(sequences: int, census: bool) -> list[int]:
     """Return on how many sequences a claim is judged, and if it stays undecided, on how many next.
 
     A quarter of them, half, all; those that would be too few to judge by are left out.
@@ -150,7 +150,7 @@ def too_few(estimate: Estimate, census: bool) -> str:
     return f"only {estimate.contributing:g} sequences contribute, and {FEWEST_SEQUENCES} are wanted"
 
 
-MOVED_AS_FAR = "units moved as far"
+MATCHED_DISPLACEMENT = "matched displacement"
 """The control that an author asks for: without it her claim is not supported. Others may be missing."""
 
 
@@ -164,8 +164,8 @@ def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[st
             return "undecided", f"the difference to {name} may be zero"
         if any(claim.met_by(end) for end in control.interval):
             return "undecided", f"{name} may meet the bound as well ({control.value:.3g})"
-    lacking = controls[MOVED_AS_FAR].note if MOVED_AS_FAR in controls else ""
-    return ("undecided", f"{MOVED_AS_FAR}: {lacking}") if lacking else ("supported", "")
+    lacking = controls[MATCHED_DISPLACEMENT].note if MATCHED_DISPLACEMENT in controls else ""
+    return ("undecided", f"{MATCHED_DISPLACEMENT}: {lacking}") if lacking else ("supported", "")
 
 
 def beaten(claim: Claim, low: float, high: float) -> bool:

@@ -18,7 +18,9 @@ TRIES = 10
 """So many orders at most are drawn for each set."""
 
 
-def lanes_moved_as_far(measure: Expression, own: Lane, subject: Subject, rng: np.random.Generator) -> list[Lane]:
+def lanes_of_matched_displacement(
+    measure: Expression, own: Lane, subject: Subject, rng: np.random.Generator
+) -> list[Lane]:
     """Return lanes in which random other units stand in for the edited ones, as many as move the state as far.
 
     How far an edit moves a unit is its mean squared displacement over sequences, in the clean run; these add up.
@@ -29,9 +31,9 @@ def lanes_moved_as_far(measure: Expression, own: Lane, subject: Subject, rng: np
     """
     under = next(part for part in measure.walk() if isinstance(part, Intervention))
     if len(own) != 1 or bases(under) != list(own) or any(isinstance(part, keep_only) for part in under.walk()):
-        raise Undecidable("as_far() stands in for one pick, and the edit must be of that alone")
+        raise Undecidable("matched_displacement() stands in for one pick, and the edit must be of that alone")
     ((base, chosen),) = own.items()
-    everything = {base: units(base.place, {}, subject.sizes)}  # type: ignore[attr-defined]
+    everything = {base: units(base.of_site, {}, subject.sizes)}  # type: ignore[attr-defined]
     generates = any(getattr(part, "generates", False) for part in measure.walk())
     moved = subject.displacement(under, everything, generates)
     examples = subject.verification

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from neuronspec.engine.unit_sets import is_base
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, rewritten
-from neuronspec.language.measures import SignalMeasure, measured, size, with_shuffled_labels
+from neuronspec.language.measures import SignalMeasure, size, task_measure, with_shuffled_labels
 from neuronspec.language.signals import position
 
 
@@ -27,7 +27,9 @@ class Mutant:
 
 def mutants_of(claim: Claim) -> Iterator[Mutant]:
     """Yield what can be wrong with a claim: units, labels, signal, network."""
-    if isinstance(claim.measure, measured) or any(part.side_effect for part in claim.walk() if isinstance(part, Claim)):
+    if isinstance(claim.measure, task_measure) or any(
+        part.side_effect for part in claim.walk() if isinstance(part, Claim)
+    ):
         return  # that something does *not* change is true of other units too
     if bases_beyond_size(claim.measure):
         yield Mutant("wrong units", claim, "units")
@@ -58,4 +60,4 @@ def bases_beyond_size(expression: Expression) -> list[Expression]:
         return []
     if is_base(expression):
         return [expression]
-    return list(dict.fromkeys(base for part in expression.parts() for base in bases_beyond_size(part)))
+    return list(dict.fromkeys(base for part in expression.operands() for base in bases_beyond_size(part)))

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from neuronspec.engine.unit_sets import Lane, Sizes, UnitSet, UnitSets, common_values, of_value
+from neuronspec.engine.unit_sets import Lane, UnitSet, UnitSets, common_values, of_value
+from neuronspec.fit import Sizes
 from neuronspec.language.expression import Expression
 from neuronspec.networks.cells import Place
 

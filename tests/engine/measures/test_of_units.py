@@ -10,7 +10,7 @@ import neuronspec as ns
 from neuronspec.engine.measures.estimates import interval
 from neuronspec.engine.measures.evaluate import View, estimate, of_claim
 from neuronspec.engine.unit_sets import UnitSet
-from neuronspec.engine.verdicts.judge import looks
+from neuronspec.engine.verdicts.judge import interim_looks
 from neuronspec.errors import Undecidable
 
 SUBJECT = random_subject()
@@ -180,7 +180,7 @@ def test_which_sanity_tests_a_measure_passes(name):
     [(200, False, [50, 100, 200]), (200, True, [200]), (30, False, [15, 30]), (12, False, [12]), (5, False, [5])],
 )
 def test_looks(sequences, census, sizes):
-    assert looks(sequences, census) == sizes
+    assert interim_looks(sequences, census) == sizes
 
 
 def test_the_mean_of_sizes():
@@ -199,7 +199,7 @@ def test_drive_is_what_units_add_to_the_input_of_a_gate(gate, row):
     run = SUBJECT.clean("verification")
     of, by = ns.cell[0].on(getattr(ns, gate)), ns.cell[1].on(ns.hidden)
     own = {ns.cell[0]: units(2, 5), ns.cell[1]: units(0, 3, 7, signs=(1, -1, 1))}
-    found = estimate(ns.drive(of=of, by=by, at=ns.first("X") + 1), View(SUBJECT, [own]))
+    found = estimate(ns.gate_input(of=of, by=by, at=ns.first("X") + 1), View(SUBJECT, [own]))
     expected = []
     for b, e in enumerate(run.sequences.examples):
         at = e.text.find("X") + 1
@@ -212,4 +212,4 @@ def test_drive_is_what_units_add_to_the_input_of_a_gate(gate, row):
 def test_drive_of_a_moment_without_a_step_before():
     of, by = ns.cell[0].on(ns.input_gate), ns.cell[0].on(ns.hidden)
     with pytest.raises(Undecidable, match="start is in none, or has no step before it"):
-        estimate(ns.drive(of=of, by=by, at=ns.start), View(SUBJECT, [lane(1)]))
+        estimate(ns.gate_input(of=of, by=by, at=ns.start), View(SUBJECT, [lane(1)]))

@@ -328,7 +328,7 @@ def test_what_is_gained_is_what_the_edit_takes_away(outcome):
     found = attribute(subject, outcome, STATE, (1, "cell"), "zero")
     site = ns.cell.layer(1)
     clean, edited = (
-        estimate(replace(outcome, under=under), View(subject, [{}])).parts[0, :, 0]
+        estimate(replace(outcome, under=under), View(subject, [{}])).sums[0, :, 0]
         for under in (None, ns.zero(site, at=STATE))
     )
     np.testing.assert_allclose(found.gained, (clean - edited)[found.used], atol=1e-5)

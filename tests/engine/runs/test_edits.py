@@ -73,7 +73,7 @@ def by_hand(net, example, n, edit, unit, clean):
 def test_resumed_lanes_equal_runs_from_the_start(case):
     under, edit = EDITS[case]
     examined = subject()
-    lanes, used = examined.edited_runs(under, LANES)
+    lanes, used = examined.edited_completions(under, LANES)
     traced = examined.clean("verification").values[0, "cell"]
     assert used.sum() == (8 if "future" in case else 9)  # n = 1 has no such step
     for lane, unit in enumerate((2, 0)):
@@ -86,9 +86,9 @@ def test_resumed_lanes_equal_runs_from_the_start(case):
 
 def test_the_planted_counter_counts_and_can_be_moved():
     examined = subject()
-    assert all(run.exact for run in examined.runs())
+    assert all(run.exact for run in examined.completions())
     under = ns.delay(UNIT, 1, at=AT) + ns.zero(OTHER, at=AT)
-    (moved, other), used = examined.edited_runs(under, LANES)
+    (moved, other), used = examined.edited_completions(under, LANES)
     assert [run.came.count("b") for run, u in zip(moved, used, strict=True) if u] == [n + 1 for n in range(2, 11)]
     assert all(run.exact for run in other)
 
@@ -96,22 +96,22 @@ def test_the_planted_counter_counts_and_can_be_moved():
 def test_edits_at_two_moments_resume_from_the_first():
     examined = subject()
     under = ns.add(UNIT, 0.05, at=ns.first("X") + 2) + ns.add(UNIT, 0.05, at=ns.first("X") + 1)
-    (moved, _), used = examined.edited_runs(under, LANES)
+    (moved, _), used = examined.edited_completions(under, LANES)
     assert [run.came.count("b") for run, u in zip(moved, used, strict=True) if u] == [n + 2 for n in range(2, 11)]
 
 
 def test_an_edit_within_the_prompt_is_followed_by_the_rest_of_the_prompt():
     examined = subject()
-    (moved, _), used = examined.edited_runs(ns.add(UNIT, 0.05, at="a"), LANES)
+    (moved, _), used = examined.edited_completions(ns.add(UNIT, 0.05, at="a"), LANES)
     assert used.all()
     assert [run.came.count("b") for run in moved] == [n + 1 for n in range(1, 11)]
 
 
 def test_an_edit_that_writes_what_is_there_changes_nothing():
     examined = subject()
-    (same, also), used = examined.edited_runs(ns.delay(ns.cell[2], 0, at=ns.first("X")), LANES)
+    (same, also), used = examined.edited_completions(ns.delay(ns.cell[2], 0, at=ns.first("X")), LANES)
     assert used.all()
-    assert [run.came for run in same] == [run.came for run in also] == [run.came for run in examined.runs()]
+    assert [run.came for run in same] == [run.came for run in also] == [run.came for run in examined.completions()]
 
 
 def test_teacher_forced_edits_equal_a_hand_written_hook():
@@ -142,7 +142,7 @@ def test_a_quantile_is_each_units_own_in_its_direction():
 def test_labels_hold_as_far_as_the_network_agrees():
     right = dataclasses.replace(STRINGS[1], labels={"x": [1, 1, 0, 0, 0]})
     wrong = Example("aaXba", prompt=3, labels={"x": [1, 1, 0, 0, 1]})
-    said = subject((right, wrong)).own_words().sequences.examples
+    said = subject((right, wrong)).completed().sequences.examples
     assert said[0].labels["x"] == [1, 1, 0, 0, 0]
     assert said[1].text == "aaXbb"
     np.testing.assert_equal(said[1].labels["x"], [1, 1, 0, 0, np.nan])
@@ -153,7 +153,7 @@ def test_weights_and_random_state_are_left_alone():
     before = {name: p.clone() for name, p in net.model.named_parameters()}
     state = torch.get_rng_state()
     examined = Subject(net, STRINGS, STRINGS, subject().places)
-    examined.edited_runs(ns.zero(UNIT, at="X"), LANES)
+    examined.edited_completions(ns.zero(UNIT, at="X"), LANES)
     list(examined.edited(ns.zero(UNIT, at="X"), LANES)[0])
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[name], p) for name, p in net.model.named_parameters())
@@ -164,7 +164,7 @@ def test_weights_and_random_state_are_left_alone():
 def test_order_of_disjoint_edits_does_not_matter():
     examined = subject()
     a, b = ns.add(UNIT, 0.05, at=AT), ns.add(OTHER, 0.5, at=AT)
-    assert examined.edited_runs(a + b, LANES)[0] == examined.edited_runs(b + a, LANES)[0]
+    assert examined.edited_completions(a + b, LANES)[0] == examined.edited_completions(b + a, LANES)[0]
 
 
 def test_a_deep_network_resumes_every_layer():
@@ -174,9 +174,9 @@ def test_a_deep_network_resumes_every_layer():
     examined = Subject(net, STRINGS, STRINGS, places)
     whole = ns.hidden.layer(1)
     under = ns.delay(whole, 0, at=ns.first("X"))
-    (same,), used = examined.edited_runs(under, [{}])
+    (same,), used = examined.edited_completions(under, [{}])
     assert used.any()
-    assert [r.came for r in same] == [r.came for r in examined.runs()]
+    assert [r.came for r in same] == [r.came for r in examined.completions()]
 
 
 def every_step_by_hand(net, example, change):
@@ -250,17 +250,17 @@ STANDING = {
 def test_edits_that_stand_equal_a_run_by_hand(case):
     under, change = STANDING[case]
     examined = subject()
-    (lane, _), used = examined.edited_runs(under, LANES)
+    (lane, _), used = examined.edited_completions(under, LANES)
     assert used.all()
     assert [run.came for run in lane] == [every_step_by_hand(examined.network, e, change) for e in STRINGS]
-    assert [run.came for run in lane] != [run.came for run in examined.runs()]
+    assert [run.came for run in lane] != [run.came for run in examined.completions()]
 
 
 def test_interchange_takes_the_value_of_the_pair():
     """Each string is paired with the one before it: its counter then owes one b less."""
     paired = tuple(dataclasses.replace(e, pair=STRINGS[i - 1] if i else None) for i, e in enumerate(STRINGS))
     examined = subject(paired)
-    (lane, other), used = examined.edited_runs(ns.interchange(UNIT, at="X"), LANES)
+    (lane, other), used = examined.edited_completions(ns.interchange(UNIT, at="X"), LANES)
     assert used.tolist() == [False] + [True] * 9
     assert [run.came.count("b") for run in lane] == [1, *range(1, 10)]
     assert all(run.exact for run in other)
@@ -269,24 +269,24 @@ def test_interchange_takes_the_value_of_the_pair():
 def test_an_edit_by_signal_is_decided_by_the_edited_text():
     """With the counter held at one b owed, the network says b's for ever, and the edit goes on."""
     examined = subject()
-    (lane, _), _ = examined.edited_runs(ns.set_to(UNIT, 0.05, at=ns.char("b") | "X"), LANES)
+    (lane, _), _ = examined.edited_completions(ns.set_to(UNIT, 0.05, at=ns.char("b") | "X"), LANES)
     assert {len(run.came) for run in lane} == {30}
 
 
 def test_an_edit_by_signal_is_not_made_after_the_end():
     """A string that has ended reads on beside longer ones, and says nothing any more."""
-    _, used = subject().edited_runs(ns.zero(UNIT, at=ns.count_of("a") >= 11), LANES)
+    _, used = subject().edited_completions(ns.zero(UNIT, at=ns.count_of("a") >= 11), LANES)
     assert not used.any()
 
 
 def test_sampled_runs_share_their_random_numbers():
     warm = subject()
     warm.temperature = 200.0
-    (same, also), _ = warm.edited_runs(ns.add(UNIT, 0.0, at="X"), LANES)
-    assert [r.came for r in same] == [r.came for r in also] == [r.came for r in warm.runs()]
-    assert [r.came for r in warm.runs()] != [r.came for r in subject().runs()]
-    (moved, _), _ = warm.edited_runs(ns.add(UNIT, 0.5, at=ns.first("X") + 3), LANES)
-    for before, after in zip(warm.runs(), moved, strict=True):
+    (same, also), _ = warm.edited_completions(ns.add(UNIT, 0.0, at="X"), LANES)
+    assert [r.came for r in same] == [r.came for r in also] == [r.came for r in warm.completions()]
+    assert [r.came for r in warm.completions()] != [r.came for r in subject().completions()]
+    (moved, _), _ = warm.edited_completions(ns.add(UNIT, 0.5, at=ns.first("X") + 3), LANES)
+    for before, after in zip(warm.completions(), moved, strict=True):
         assert after.came[:3] == before.came[:3]
 
 
@@ -300,4 +300,4 @@ def test_lanes_that_do_not_fit_into_memory_run_in_groups(monkeypatch):
 
 def test_a_clamp_whose_quantiles_cross_is_undecidable():
     with pytest.raises(Undecidable, match="low lies above high for some of the units"):
-        subject().edited_runs(ns.clamp(UNIT, low=ns.quantile(0.9), high=ns.quantile(0.1)), LANES)
+        subject().edited_completions(ns.clamp(UNIT, low=ns.quantile(0.9), high=ns.quantile(0.1)), LANES)

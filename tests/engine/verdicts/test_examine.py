@@ -55,11 +55,11 @@ TRUE = {
 
 def test_a_control_that_was_asked_for_and_cannot_be_measured_leaves_the_claim_undecided():
     needed = TRUE["is needed"]
-    outcome = verdict(needed.against(ns.as_far()))
-    reason = "units moved as far: too few other units move the state about as far"
+    outcome = verdict(needed.against(ns.matched_displacement()))
+    reason = "matched displacement: too few other units move the state about as far"
     assert (outcome.verdict, outcome.reason) == ("undecided", reason)
     assert outcome.value == verdict(needed).value
-    false = verdict((needed.measure <= -1.5).against(ns.as_far()))
+    false = verdict((needed.measure <= -1.5).against(ns.matched_displacement()))
     assert false.verdict == "refuted"  # whatever its controls
 
 
@@ -422,7 +422,7 @@ def short(text, **options):
 PROMPTS = tuple(short("a" * n + "Xbb") for n in range(1, 9))
 
 
-def examined_on(monkeypatch, *claims, examples=PROMPTS, own_words=(MANY_B,), **options):
+def examined_on(monkeypatch, *claims, examples=PROMPTS, generated_only=(MANY_B,), **options):
     """What was examined on, and what came of it."""
     seen = []
     subject = examine_module.Subject
@@ -433,7 +433,7 @@ def examined_on(monkeypatch, *claims, examples=PROMPTS, own_words=(MANY_B,), **o
 
     monkeypatch.setattr(examine_module, "Subject", kept)
     options = {"competence": ns.exact_match() >= 0, "census": False} | options
-    said = ask(*claims, discovery=examples, verification=examples[::-1], own_words=own_words, **options)
+    said = ask(*claims, discovery=examples, verification=examples[::-1], generated_only=generated_only, **options)
     return seen[-1], said
 
 
@@ -447,12 +447,12 @@ def test_networks_are_examined_on_what_they_say_where_it_is_as_it_should_be(monk
 
 
 def test_every_claim_about_a_run_is_to_be_met(monkeypatch):
-    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, own_words=(MANY_B, ns.length() <= 4))
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, generated_only=(MANY_B, ns.length() <= 4))
     assert [e.text for e in discovery] == ["aaaXbbb", "aaaaXbbbb"]
-    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, own_words=(MANY_B, SAID_SO >= 1))
+    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, generated_only=(MANY_B, SAID_SO >= 1))
     assert len(discovery) == 3
     (discovery, _), _ = examined_on(
-        monkeypatch, ns.mean(of=COUNTER) >= -9, own_words=(ns.emits("b", at=ns.event("delimiter") + 4) >= 1,)
+        monkeypatch, ns.mean(of=COUNTER) >= -9, generated_only=(ns.emits("b", at=ns.event("delimiter") + 4) >= 1,)
     )
     assert [len(e.text) for e in discovery] == [9, 11, 13, 15, 17]
 
@@ -463,10 +463,14 @@ def test_a_prompt_without_what_is_asked_about_is_not_kept(monkeypatch):
     asked[3] = replace(asked[3], events={})
     asked[4] = replace(asked[4], symbols={})
     claim = ns.emits(ns.symbol("x"), at=ns.event("delimiter") + 1) >= 1
-    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=tuple(asked), own_words=(claim,))
+    (discovery, _), _ = examined_on(
+        monkeypatch, ns.mean(of=COUNTER) >= -9, examples=tuple(asked), generated_only=(claim,)
+    )
     assert [e.prompt - 1 for e in discovery] == [1, 2, 3, 6, 7, 8]
     pairs = tuple(replace(e, pair=Example("aXb", prompt=2)) for e in PROMPTS)  # none of which has the event
-    (discovery, _), _ = examined_on(monkeypatch, ns.mean(of=COUNTER) >= -9, examples=pairs, own_words=(SAID_SO >= 1,))
+    (discovery, _), _ = examined_on(
+        monkeypatch, ns.mean(of=COUNTER) >= -9, examples=pairs, generated_only=(SAID_SO >= 1,)
+    )
     assert [e.pair for e in discovery] == [None] * 8
 
 
@@ -494,7 +498,7 @@ def test_where_nothing_is_kept_nothing_is_decided(monkeypatch):
         monkeypatch,
         ns.correlation(TALLY, of=COUNTER) >= 0.95,
         ns.exact_match() >= 0.99,
-        own_words=(ns.count("b") >= 99,),
+        generated_only=(ns.count("b") >= 99,),
     )
     assert [(o.verdict, o.reason) for o in said.outcomes] == [
         ("undecided", "no run of 8 prompts meets what the task asks of them")
@@ -508,7 +512,9 @@ def test_one_that_has_not_learnt_is_unlearnt_whatever_it_says(monkeypatch):
     _, said = examined_on(monkeypatch, *claims, competence=ns.exact_match() >= 0.99, census=True)
     assert [o.verdict for o in said.outcomes] == ["unlearnt", "supported"]
     assert not said.learnt
-    _, said = examined_on(monkeypatch, *claims, competence=ns.exact_match() >= 0.99, own_words=(ns.count("b") >= 99,))
+    _, said = examined_on(
+        monkeypatch, *claims, competence=ns.exact_match() >= 0.99, generated_only=(ns.count("b") >= 99,)
+    )
     assert [o.verdict for o in said.outcomes] == ["unlearnt", "undecided"]
 
 
@@ -516,7 +522,11 @@ def test_true_claims_hold_of_what_it_says():
     examples = tuple(short("a" * n + "Xb") for n in range(1, 11))
     claims = TRUE["counts"], TRUE["moves the output"], ns.exact_match() >= 1
     said = ask(
-        *claims, own_words=(ns.count("b") >= 1,), discovery=examples, verification=examples, competence=ns.length() >= 1
+        *claims,
+        generated_only=(ns.count("b") >= 1,),
+        discovery=examples,
+        verification=examples,
+        competence=ns.length() >= 1,
     )
     assert [o.verdict for o in said.outcomes] == ["supported"] * 3
 
@@ -524,7 +534,7 @@ def test_true_claims_hold_of_what_it_says():
 def test_a_broken_network_that_should_say_something_is_an_error():
     weights = {name: w.clone() for name, w in network().model.state_dict().items()}
     weights["recurrent.weight_ih_l0"][0] = float("nan")
-    outcome = verdict(ns.exact_match() >= 0.99, weights=weights, own_words=(MANY_B,))
+    outcome = verdict(ns.exact_match() >= 0.99, weights=weights, generated_only=(MANY_B,))
     assert (outcome.verdict, outcome.reason) == (
         "error",
         "planted/lstm seed 0: input_gate of layer 0 is not finite (NaN or infinite) at step 0",

@@ -6,7 +6,7 @@ from planted import random_subject
 
 import neuronspec as ns
 from neuronspec.engine.unit_sets import UnitSet
-from neuronspec.engine.verdicts.matched import DRAWS, NEAR, lanes_moved_as_far
+from neuronspec.engine.verdicts.matched import DRAWS, NEAR, lanes_of_matched_displacement
 from neuronspec.errors import Undecidable
 
 SUBJECT = random_subject()
@@ -19,7 +19,7 @@ def lane(*indices, unit=UNIT):
 
 
 def matched(under, own):
-    return lanes_moved_as_far(ns.change(EXPECTED, under=under), own, SUBJECT, np.random.default_rng(0))
+    return lanes_of_matched_displacement(ns.change(EXPECTED, under=under), own, SUBJECT, np.random.default_rng(0))
 
 
 def squares(step_of, new):
@@ -51,7 +51,7 @@ def test_other_units_are_moved_as_far(case):
         assert moved[list(chosen.indices)].sum() == pytest.approx(moved[middle].sum(), rel=NEAR)
 
 
-def test_no_units_are_left_to_move_as_far():
+def test_no_units_are_left_to_move_matched_displacement():
     with pytest.raises(Undecidable, match="too few other units move the state about as far"):
         matched(ns.zero(UNIT, at="X"), lane(*range(7)))
 
