@@ -14,7 +14,7 @@ from neuronspec.engine.picks import UnitSet
 from neuronspec.engine.subject import Subject
 from neuronspec.engine.tracing import trace
 from neuronspec.networks.tasks import Example
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 ALPHABET = "".join(map(chr, range(32, 96)))
 KINDS = {"lstm": nn.LSTM, "gru": nn.GRU}
