@@ -1,5 +1,6 @@
 """The shapes and types in signatures are checked at run time, in tests only; each worker computes on one thread."""
 
+import os
 import sys
 from contextlib import ExitStack
 
@@ -16,6 +17,11 @@ NETWORKS = """
 CHECKED = ["engine", "show", *(f"networks.{module}" for module in NETWORKS)]
 if "--benchmark-only" not in sys.argv:  # what is timed is what users run
     install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
+
+for name in ("CI", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PYTEST_ADDOPTS", "TTY_COMPATIBLE"):
+    os.environ.pop(name, None)  # a service or a terminal may ask for other output than tests expect
+for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+    os.environ[name] = os.devnull  # whose commits are to be signed, say
 
 torch.set_num_threads(1)  # two workers with two threads each would wait for one another
 
