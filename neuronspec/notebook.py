@@ -38,6 +38,7 @@ from neuronspec.language.units import Site, Unit, each
 from neuronspec.networks.cells import Place, State
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example
+from neuronspec.networks.threads import one_thread
 from neuronspec.networks.wrap import Adapted, adapt, to_time_first
 
 AT_ONCE = 20_000
@@ -245,6 +246,7 @@ class Wrapped:
             raise NetworkError(f"{under} could be made in no text")
         return [f"{run.prompt}{run.came}" for run in runs[0]]
 
+    @one_thread()
     def measure(self, measure: Measure, texts: Any, *, prompt: int = 1) -> float:
         """Return a measure of the language on some texts, without controls or interval; NaN where it is undefined.
 
@@ -285,6 +287,7 @@ class Wrapped:
             lengths = torch.full((streams,), last - first)
             yield Trace({p: v.cpu() for p, v in run.values.items()}, run.logits.cpu(), lengths, pieces)
 
+    @one_thread()
     def cross_entropy(self, text: str, *, chunk: int | None = None, streams: int = 1) -> float:
         """Return the mean negative log probability of each next symbol of a long text, in nats; see ``stream``."""
         self._want_read_out()
@@ -299,6 +302,7 @@ class Wrapped:
             raise NetworkError("cross_entropy: the text is too short, there is no next symbol to expect")
         return total / count
 
+    @one_thread()
     def scan(
         self,
         text: str,

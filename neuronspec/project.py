@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,7 +97,7 @@ class Project:
             NeuronspecError: of the kind that was raised inside, or SpecError where the file is not valid Python.
         """
         name = f"{_package(file.parent)}.{file.stem}"
-        found = importlib.util.spec_from_file_location(name, file)
+        found = importlib.util.spec_from_file_location(name, file, loader=_AsItIsNow(name, str(file)))
         if not file.is_file() or found is None or found.loader is None:
             raise ProjectError(f"{self.shown(file)}: no such Python file")
         module = importlib.util.module_from_spec(found)
@@ -122,6 +123,13 @@ class Project:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), 0)
         return f"{self.shown(file)}:{line}"
+
+
+class _AsItIsNow(SourceFileLoader):
+    """Reads the source itself: compiled files are known by second and size, and an edit may change neither."""
+
+    def path_stats(self, path: object) -> Mapping[str, Any]:
+        raise OSError("compiled files are neither read nor written")
 
 
 def _package(folder: Path) -> str:

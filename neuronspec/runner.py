@@ -27,6 +27,7 @@ from neuronspec.language.measures import share_of_seeds, task_measure
 from neuronspec.named_networks import networks_of, task_and_recipe
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Task
+from neuronspec.networks.threads import one_thread
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
 
@@ -107,11 +108,13 @@ def verify(
     jobs, watcher = jobs or cores(), watcher or Watcher()
     for name in dict.fromkeys(question.recipe for question in questions):
         group = [question for question in questions if question.recipe == name]
-        began = time.perf_counter()
-        networks, origin = networks_of(project, name, group, jobs, watcher)
-        training = (time.perf_counter() - began) / len(group)
-        examined = _examined(project, name, group, networks, jobs, watcher, mutate)
-        yield [_result(question, evidence, training, origin) for question, evidence in examined]
+        with one_thread():
+            began = time.perf_counter()
+            networks, origin = networks_of(project, name, group, jobs, watcher)
+            training = (time.perf_counter() - began) / len(group)
+            examined = _examined(project, name, group, networks, jobs, watcher, mutate)
+            results = [_result(question, evidence, training, origin) for question, evidence in examined]
+        yield results
 
 
 def _result(question: Question, evidence: Evidence, training: float, origin: Mapping[str, Any]) -> Result:

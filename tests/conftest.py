@@ -1,20 +1,43 @@
 """The shapes and types in signatures are checked at run time, in tests only; each worker computes on one thread."""
 
+import os
 import sys
+from contextlib import ExitStack
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from threadpoolctl import threadpool_limits
 
 NETWORKS = """
-    cells in_place backward recurrent models training store supply weights untouched by_hand parts wrap parity
+    cells in_place backward recurrent models threads training store supply weights untouched by_hand parts wrap parity
     checkpoints
 """.split()
 CHECKED = ["engine", "pictures", *(f"networks.{module}" for module in NETWORKS)]
 if "--benchmark-only" not in sys.argv:  # what is timed is what users run
     install_import_hook([f"neuronspec.{module}" for module in CHECKED], "checking.check")
 
+for name in ("CI", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PYTEST_ADDOPTS", "TTY_COMPATIBLE"):
+    os.environ.pop(name, None)  # a service or a terminal may ask for other output than tests expect
+for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+    os.environ[name] = os.devnull  # whose commits are to be signed, say
+
 torch.set_num_threads(1)  # two workers with two threads each would wait for one another
 
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
 settings.load_profile("tests")
+
+
+@pytest.fixture
+def with_threads():
+    """Gives every pool so many threads; puts them back in the end."""
+    before = torch.get_num_threads()
+    with ExitStack() as pools:
+
+        def give(threads):
+            torch.set_num_threads(threads)
+            pools.enter_context(threadpool_limits(threads))
+
+        yield give
+    torch.set_num_threads(before)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from click.testing import CliRunner
+from joblib import parallel_config
 
 import neuronspec as ns
 from neuronspec.calibration import coverage, report, run
@@ -77,12 +78,15 @@ def test_no_case_is_an_error(found):
     assert {case.verdict for one in found for case in one.cases} <= {"supported", "unspecific", "refuted", "undecided"}
 
 
-def test_the_numbers_do_not_depend_on_the_processes(monkeypatch):
+@pytest.mark.parametrize(("here", "there"), [(1, 2), (2, 1)])
+def test_the_numbers_do_not_depend_on_the_processes_nor_on_their_threads(monkeypatch, with_threads, here, there):
     monkeypatch.setattr(run, "START_UP", 0)
-    _, elsewhere = run._each(0, [1, 1], jobs=2, texts=40)
-    here = run._found(0, 1, 1, 40)
-    assert [report.case_json(case) for case in here.cases] == [report.case_json(case) for case in elsewhere.cases]
-    assert here.trials == elsewhere.trials
+    with_threads(here)
+    with parallel_config(backend="loky", inner_max_num_threads=there):
+        _, elsewhere = run._each(0, [1, 1], jobs=2, texts=40)
+    ours = run._found(0, 1, 1, 40)
+    assert [report.case_json(case) for case in ours.cases] == [report.case_json(case) for case in elsewhere.cases]
+    assert ours.trials == elsewhere.trials
 
 
 def test_the_report_of_a_tiny_run(found):

@@ -1,13 +1,13 @@
 """The command, as a user meets it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
+import time
 
 import pytest
 from click.testing import CliRunner
+from processes import PATIENCE, started
 from project_files import FAILING, SPEC, make
 
 from neuronspec import runner
@@ -203,13 +203,13 @@ def test_ctrl_c_while_training(tmp_path):
     make(tmp_path, steps=10**6).joinpath("specs", "spec_small.py").write_text(
         'from neuronspec import *\nlong = Spec("tiny/lstm", seeds=1, claims={"it": exact_match() >= 0})\n'
     )
-    code = "from neuronspec.cli import main; main()"
-    command = [sys.executable, "-c", code, "verify", "--jobs", "1", "--json", "run.json"]
-    process = subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not list(tmp_path.rglob("*.steps")):
-        assert process.poll() is None
-    os.kill(process.pid, signal.SIGINT)
-    stdout, _ = process.communicate(timeout=60)
+    words = ["verify", "--jobs", "1", "--json", "run.json"]
+    with started("from neuronspec.cli import main; main()", *words, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        while not list(tmp_path.rglob("*.steps")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "interrupted after 0 of 1 claims" in stdout
     assert json.loads((tmp_path / "run.json").read_text())["complete"] is False

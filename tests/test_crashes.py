@@ -4,8 +4,10 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
+from processes import PATIENCE, started
 from project_files import make
 
 from neuronspec.ledger import lock, runs
@@ -46,14 +48,13 @@ NOTING = textwrap.dedent(
 )
 
 
-def started(folder, *words):
-    command = [sys.executable, "-c", NOTING, *words, "--jobs", "1"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def noting(folder, *words):
+    return started(NOTING, *words, "--jobs", "1", cwd=folder)
 
 
-def ended(processes):
+def ended(*processes):
     for process in processes:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, said
         assert "set aside" not in said
 
@@ -65,7 +66,8 @@ def whole_runs(folder):
 
 def test_two_runs_at_once_train_each_network_once(tmp_path):
     make(tmp_path)
-    ended([started(tmp_path, "verify") for _ in range(2)])
+    with noting(tmp_path, "verify") as first, noting(tmp_path, "verify") as second:
+        ended(first, second)
     assert (tmp_path / "trained").read_text() == "gru range(0, 2)\n"
     one, other = ([(c["id"], c["value"], c["interval"]) for c in run["claims"]] for run in whole_runs(tmp_path))
     assert one == other
@@ -75,12 +77,13 @@ def test_two_that_lock_at_once_lose_no_claim_of_each_other(tmp_path):
     """Both have read that there is no lock when the first one writes it."""
     make(tmp_path)
     words = ("answers", "something")
-    with lock.while_written(tmp_path / ".neuronspec"):
-        processes = [started(tmp_path, "lock", "--update", "-k", word) for word in words]
-        while not (tmp_path / ".neuronspec/runs").exists() or len(whole_runs(tmp_path)) < len(words):
-            assert all(process.poll() is None for process in processes)
-            time.sleep(0.05)
-    ended(processes)
+    with ExitStack() as stack:
+        processes = [stack.enter_context(noting(tmp_path, "lock", "--update", "-k", word)) for word in words]
+        with lock.while_written(tmp_path / ".neuronspec"):
+            while len(whole_runs(tmp_path)) < len(words):
+                assert all(process.poll() is None for process in processes)
+                time.sleep(0.05)
+        ended(*processes)
     found = {name.rpartition("::")[2] for name in lock.read(tmp_path / "claims.lock.json").claims}
     assert found == {"it answers", "they say something"}
 

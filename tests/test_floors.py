@@ -13,7 +13,7 @@ FLOORS = """
     language.ready language.spec language
     __init__
     networks.recipes networks.tasks networks networks.cells networks.in_place networks.backward networks.recurrent
-    networks.models networks.training networks.store networks.supply
+    networks.models networks.threads networks.training networks.store networks.supply
     networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
     networks.checkpoints
     fit

@@ -1,5 +1,7 @@
 """Where a project begins, and what its settings may say."""
 
+import os
+
 import pytest
 from project_files import make
 
@@ -17,6 +19,16 @@ def test_the_nearest_folder_with_specs_tasks_or_settings(tmp_path):
     project = Project.at(tmp_path / "elsewhere")
     assert project.specs == (tmp_path / "elsewhere" / "claims",)
     assert project.store == tmp_path / "elsewhere" / ".neuronspec"
+
+
+def test_a_file_is_read_as_it_is_now_even_if_it_was_edited_within_a_second(tmp_path):
+    make(tmp_path, steps=2)
+    file = tmp_path / "tasks" / "tiny.py"
+    Project.at(tmp_path).task("tiny")
+    before = file.stat()
+    file.write_text(file.read_text().replace("steps=2", "steps=9"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert Project.at(tmp_path).task("tiny").recipe("lstm").steps == 9
 
 
 WRONG = {

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from neuronspec.calibration.cases import SLOTS, Case, judged
 from neuronspec.calibration.coverage import Trial, tried
 from neuronspec.calibration.populations import POOL
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 from neuronspec.runner import START_UP, cores
 from neuronspec.watcher import Watcher
 

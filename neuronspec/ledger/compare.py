@@ -168,8 +168,8 @@ def correlation(one: Sequence[float], other: Sequence[float]) -> float:
     if not left.any() or not right.any():
         return 0.0
     shared = min(len(left), len(right))
-    together = float(left[:shared] @ right[:shared])
-    return float(np.clip(together / math.sqrt(float(left @ left) * float(right @ right)), -1.0, 1.0))
+    together = float((left[:shared] * right[:shared]).sum())  # not @, whose sums depend on the number of threads
+    return float(np.clip(together / math.sqrt(float((left * left).sum() * (right * right).sum())), -1.0, 1.0))
 
 
 def between(

@@ -31,12 +31,14 @@ def folder_of(store: Path) -> Path:
 
 
 def new_file(folder: Path) -> Path:
-    """Return the name of a run that begins now: by its time, and a random word, so that two never meet.
+    """Return the name of a run that begins now: by its time, which orders them, and a word at random.
+
+    Two that begin in the same microsecond have two names and one order, whichever of them it puts first.
 
     Raises:
         ProjectError: no file could be written there.
     """
-    file = folder / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}.json"
+    file = folder / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S.%f}-{secrets.token_hex(4)}.json"
     try:
         check_target(file)
     except ProjectError as error:
@@ -264,7 +266,7 @@ RUN = record({
 
 
 def kept(folder: Path) -> list[Path]:
-    """Return the runs of a folder, the latest first."""
+    """Return the runs of a folder, the latest first: by their names, which begin with the time."""
     return sorted((file for file in folder.glob("*.json") if file.is_file()), reverse=True)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +18,7 @@ from neuronspec.errors import TaskError
 from neuronspec.networks.models import EncoderDecoder, LanguageModel, build, stack, tokens_of, unstack
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example, Text
+from neuronspec.networks.threads import one_thread
 
 TRAINING = 1
 """Goes up with every change of this file that changes the weights which come out."""
@@ -50,17 +50,6 @@ def blocks_of(seeds: Iterable[int], recipe: Recipe) -> list[range]:
 def untrained(recipe: Recipe, symbols: int, seed: int) -> LanguageModel:
     """Return the network before training."""
     return build(recipe, symbols).initialise(seed)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, so that sums are added up in the same order on every machine; puts the number back."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def encode(

@@ -28,7 +28,7 @@ from neuronspec.language.interventions import Intervention
 from neuronspec.language.measures import correlation, mean, task_measure
 from neuronspec.language.signals import Moment, before, event, first, last, position, symbol
 from neuronspec.language.units import IntegratedGradients, Site, SvmRfe, Top, Units, each
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 PERCENT = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)
 """Shares of a site that a measure is drawn over."""

@@ -12,12 +12,14 @@ from neuronspec.errors import ProjectError, did_you_mean
 from neuronspec.networks.cells import Place
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Text
+from neuronspec.networks.threads import one_thread
 from neuronspec.pictures.picture import GATES, Series, scale
 
 UNITS_SHOWN = 4
 """How many units are shown where none is named."""
 
 
+@one_thread()
 def series(
     network: Network, text: str, site: str | None = None, layer: int = 0, units: Sequence[int] = (), gates: bool = False
 ) -> list[Series]:

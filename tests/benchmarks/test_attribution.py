@@ -11,7 +11,7 @@ from neuronspec import wrap
 from neuronspec.engine.picks.attribution import attribute_all
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.networks.tasks import Example
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 ALPHABET = "".join(map(chr, range(32, 96)))
 TOKENS, MOMENTS, DUE, LENGTH, NODES = "ABCDE", (4, 12, 18, 23), 25, 32, 32

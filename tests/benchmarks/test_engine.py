@@ -5,7 +5,7 @@ from planted import STRINGS, subject
 
 import neuronspec as ns
 from neuronspec.engine.unit_sets import UnitSet
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 UNIT = ns.cell[0]
 LANES = [{UNIT: UnitSet(0, "cell", (i,), (1,), (1,) * 6)} for i in range(6)]

@@ -7,7 +7,8 @@ from torch import nn
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.recurrent import Recurrent
 from neuronspec.networks.tasks import Example
-from neuronspec.networks.training import IGNORED, encode, one_thread, train_block, untrained
+from neuronspec.networks.threads import one_thread
+from neuronspec.networks.training import IGNORED, encode, train_block, untrained
 
 CORPUS = [Example("a" * n + "X" + "b" * n) for n in range(1, 11)]
 FUSED = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}

@@ -14,7 +14,7 @@ from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import trace
 from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.networks.tasks import Example
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 ALPHABET = "".join(map(chr, range(32, 96)))
 KINDS = {"lstm": nn.LSTM, "gru": nn.GRU}

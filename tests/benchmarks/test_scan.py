@@ -12,7 +12,7 @@ from torch import nn
 
 import neuronspec as ns
 from neuronspec import wrap
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 ALPHABET = "".join(map(chr, range(32, 96)))
 STREAMS, CHUNK = 500, 10

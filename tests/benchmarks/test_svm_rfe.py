@@ -8,7 +8,7 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from neuronspec.engine.numerics.linear_svm import eliminate
-from neuronspec.networks.training import one_thread
+from neuronspec.networks.threads import one_thread
 
 
 def problems(number, samples, units):

@@ -1,6 +1,7 @@
 """The files of runs: written whole, read with suspicion."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,30 @@ def test_where_no_run_is_kept(tmp_path):
         runs.find(tmp_path, "last")
 
 
-def test_two_runs_that_begin_at_once_have_two_names(tmp_path):
+class Clock(datetime):
+    """A clock whose time is set."""
+
+    microseconds = 0
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2026, 1, 2, tzinfo=tz) + timedelta(microseconds=cls.microseconds)
+
+
+def test_runs_that_begin_within_a_second_are_listed_in_their_order(folder, monkeypatch):
+    monkeypatch.setattr(runs, "datetime", Clock)
+    begun = []
+    for Clock.microseconds in (1_000_007, 1_000_008, 1_020_000, 1_999_999, 2_000_000):
+        begun.append(runs.new_file(folder))
+        begun[-1].write_text("{}")
+    named_by_seconds = "20260102-000000-bb"
+    assert [runs.find(folder, f"last~{back}") for back in range(5)] == begun[::-1]
+    assert runs.find(folder, named_by_seconds).stem == named_by_seconds
+    assert len(runs.kept(folder)) == 8
+
+
+def test_two_runs_that_begin_at_once_have_two_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "datetime", Clock)
     assert len({runs.new_file(tmp_path) for _ in range(100)}) == 100
 
 

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from processes import PATIENCE, started
 
 from neuronspec.errors import StoreError
 from neuronspec.language.measures import exact_match
@@ -169,43 +167,46 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_trained(shelf, monkeypatch)
     assert homeless.reason == "No space left on device"
 
 
-CHILD = textwrap.dedent(
-    """
-    import sys, time
-    from pathlib import Path
-    sys.path.insert(0, {tests!r})
-    from test_store import EXAMPLES, RECIPE, TASK
-    from neuronspec.networks.store import Shelf, train_missing
-    shelf = Shelf.of(Path({store!r}), "tiny/rnn", TASK, RECIPE)
-    shelf.check_writable()
-    def slowly(step):
-        print(step, flush=True)
-        time.sleep({pause})
-    train_missing(shelf, EXAMPLES, [0], slowly)
-    """
-)
+HERE = Path(__file__).parent
+CHILD = """
+import sys
+from pathlib import Path
+sys.path[:0] = {tests!r}
+from test_store import EXAMPLES, RECIPE, TASK
+from neuronspec.networks.store import RecipeStore, train_missing
+shelf = RecipeStore.of(Path({store!r}), "tiny/rnn", TASK, RECIPE)
+shelf.check_writable()
+def held(step):
+    print("step", step, flush=True)
+    sys.stdin.readline()
+print("ready", flush=True)
+train_missing(shelf, EXAMPLES, [0], held)
+"""
 
 
-def child(shelf, pause):
-    code = CHILD.format(tests=os.path.dirname(__file__), store=str(shelf.folder.parents[1]), pause=pause)
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+def child(shelf):
+    """A process that trains, and stops at every step until a line comes or no more can come."""
+    return started(CHILD.format(tests=[str(HERE), str(HERE.parent)], store=str(shelf.folder.parents[1])), stderr=None)
 
 
 def test_kill_9_in_the_middle_of_training_leaves_the_store_whole(shelf):
-    with child(shelf, pause=60) as process:
-        assert process.stdout.readline() == "1\n"
+    with child(shelf) as process:
+        assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "step 1\n"]
         process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE)
     assert shelf.load(0) is None
     assert trained(shelf) is not None  # the lock went with the process
 
 
 def test_two_processes_that_want_the_same_network_train_it_once(shelf):
-    with child(shelf, pause=0.3) as first:
-        assert first.stdout.readline() == "1\n"
-        with child(shelf, pause=0) as second:
-            assert second.stdout.read() == ""  # it waited, and found the network
-        first.stdout.read()
-    assert (first.returncode, second.returncode) == (0, 0)
+    with child(shelf) as first, child(shelf) as second:
+        for process in (first, second):
+            assert process.stdout.readline() == "ready\n"
+        for process in (first, second):
+            process.stdin.close()
+        said = [process.stdout.read() for process in (first, second)]
+        assert [process.wait(PATIENCE) for process in (first, second)] == [0, 0]
+    assert sorted(said) == ["", "step 1\nstep 2\nstep 3\n"]  # one waited, and found the network
     assert shelf.load(0) is not None
 
 

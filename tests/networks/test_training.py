@@ -19,7 +19,6 @@ from neuronspec.networks.training import (
     block_of,
     blocks_of,
     encode,
-    one_thread,
     train_block,
     untrained,
 )
@@ -94,23 +93,11 @@ def test_gradients_of_replicates_are_exact():
     assert torch.autograd.gradcheck(lambda x: network(x)[0], inputs)
 
 
-@pytest.fixture
-def two_threads():
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(1)
-
-
-def test_training_is_repeatable_and_leaves_threads_alone(two_threads):
+def test_training_is_repeatable_and_leaves_threads_alone(with_threads):
+    with_threads(2)
     recipe = Recipe("gru", units=6, steps=5)
     first, second = (train_block(recipe, CORPUS, VOCABULARY, range(2)) for _ in range(2))
     assert all(torch.equal(a.weights[n], b.weights[n]) for a, b in zip(first, second, strict=True) for n in a.weights)
-    assert torch.get_num_threads() == 2
-
-
-def test_one_thread_is_put_back_after_an_error(two_threads):
-    with pytest.raises(ZeroDivisionError), one_thread():
-        raise ZeroDivisionError
     assert torch.get_num_threads() == 2
 
 

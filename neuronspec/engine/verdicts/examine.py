@@ -44,7 +44,8 @@ from neuronspec.language.units import All, Best, Site, Units
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Completion, Example, Task, Text
-from neuronspec.networks.training import one_thread, untrained
+from neuronspec.networks.threads import one_thread
+from neuronspec.networks.training import untrained
 
 
 @dataclass(frozen=True)
