@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 NETWORKS = """
-    cells in_place backward recurrent models training store supply weights untouched by_hand parts wrap parity
+    cells in_place backward recurrent models training store supply weights restoring user_cell parts wrap parity
     checkpoints
 """.split()
 CHECKED = ["engine", "pictures", *(f"networks.{module}" for module in NETWORKS)]

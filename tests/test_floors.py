@@ -14,7 +14,7 @@ FLOORS = """
     __init__
     networks.recipes networks.tasks networks networks.cells networks.in_place networks.backward networks.recurrent
     networks.models networks.training networks.store networks.supply
-    networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
+    networks.weights networks.restoring networks.user_cell networks.parts networks.wrap networks.parity
     networks.checkpoints
     fit
     planted planted.parts planted.others planted.codes planted.build planted.roles

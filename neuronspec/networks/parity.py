@@ -23,7 +23,7 @@ from neuronspec.errors import NetworkError
 from neuronspec.networks.cells import Edit, Place
 from neuronspec.networks.models import LanguageModel, Model
 from neuronspec.networks.recurrent import Layer, Recurrent, run
-from neuronspec.networks.untouched import evaluating, full_precision, same_randomness, without_warnings
+from neuronspec.networks.restoring import evaluating, full_precision, same_randomness, without_warnings
 from neuronspec.networks.wrap import Adapted
 
 ALLOWED = {torch.float32: 1e-5, torch.float64: 1e-9}

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from neuronspec.errors import NetworkError, did_you_mean
-from neuronspec.networks import by_hand
-from neuronspec.networks.by_hand import listed, types
+from neuronspec.networks import user_cell
 from neuronspec.networks.cells import Cell, GatedCell
 from neuronspec.networks.recurrent import Layer
-from neuronspec.networks.untouched import evaluating, same_randomness
+from neuronspec.networks.restoring import evaluating, same_randomness
+from neuronspec.networks.user_cell import listed, types
 
 MODES = {"RNN_TANH": "rnn", "RNN_RELU": "relu_rnn", "LSTM": "lstm", "GRU": "gru"}
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -266,7 +266,7 @@ def check_parts(search: Search, parts: Sequence[Any], inputs: int) -> None:
 def _check_cell(search: Search, cell: Cell, x: Tensor) -> None:
     try:
         with torch.no_grad(), same_randomness(x.device), evaluating(search.module, cell):
-            fault = by_hand.fault(cell, x)
+            fault = user_cell.fault(cell, x)
     except Exception as error:  # it is the user's code, and may fail in any way
         raise search.error(
             f"the cell {search.name(cell)} fails on an input {list(x.shape)}: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Whether a cell that was written by hand does what a ``Cell`` must; see ``cells.py``."""
+"""Whether a user's own cell does what a ``Cell`` must; see ``cells.py``."""
 
 from __future__ import annotations
 
