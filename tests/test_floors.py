@@ -12,7 +12,8 @@ FLOORS = """
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.ready language.spec language
     __init__
-    networks.recipes networks.tasks networks networks.cells networks.in_place networks.backward networks.recurrent
+    networks.recipes networks.tasks networks
+    networks.cells networks.cells.cell networks.cells.in_place networks.cells.backward networks.recurrent
     networks.models networks.training networks.store networks.supply
     networks.weights networks.restoring networks.user_cell networks.parts networks.wrap networks.parity
     networks.checkpoints

@@ -15,7 +15,7 @@ from neuronspec.engine.unit_sets import Lane, UnitSet
 from neuronspec.engine.verdicts.examine import Given
 from neuronspec.language.signals import Signal, char, label, one_of, position, regex
 from neuronspec.language.units import Site
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example

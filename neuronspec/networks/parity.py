@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from neuronspec.errors import NetworkError
-from neuronspec.networks.cells import Edit, Place
+from neuronspec.networks.cells.cell import Edit, Place
 from neuronspec.networks.models import LanguageModel, Model
 from neuronspec.networks.recurrent import Layer, Recurrent, run
 from neuronspec.networks.restoring import evaluating, full_precision, same_randomness, without_warnings

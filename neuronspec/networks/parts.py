@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from neuronspec.errors import NetworkError, did_you_mean
 from neuronspec.networks import user_cell
-from neuronspec.networks.cells import Cell, GatedCell
+from neuronspec.networks.cells.cell import Cell, GatedCell
 from neuronspec.networks.recurrent import Layer
 from neuronspec.networks.restoring import evaluating, same_randomness
 from neuronspec.networks.user_cell import listed, types

@@ -1,6 +1,6 @@
 """Recurrent networks that can be looked into: cells over time, in layers.
 
-A ``Cell`` (cells.py) says what happens at one step, a ``Layer`` runs one over time, or two in both directions, and
+A ``Cell`` (cells/cell.py) says what happens at one step, a ``Layer`` runs one over time, or two in both directions, and
 ``run`` a stack of layers. ``Recurrent`` holds the weights of such a stack, equal to those of ``torch.nn``.
 """
 
@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks import backward, in_place
-from neuronspec.networks.cells import BLOCKS, Cell, Edit, Edits, GatedCell, Place, SiteEdit, State, Weights, leave
+from neuronspec.networks.cells import backward, in_place
+from neuronspec.networks.cells.cell import BLOCKS, Cell, Edit, Edits, GatedCell, Place, SiteEdit, State, Weights, leave
 from neuronspec.networks.recipes import KINDS
 
 

@@ -32,7 +32,7 @@ from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, Siz
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
-from neuronspec.networks.cells import Place, State
+from neuronspec.networks.cells.cell import Place, State
 from neuronspec.networks.models import later
 from neuronspec.networks.tasks import Example, Generated, Text
 

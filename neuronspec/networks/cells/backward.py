@@ -1,6 +1,6 @@
 """LSTM and GRU over time with gradients worked out by hand, for training.
 
-Same values as ``cells.py`` and the same gradients as autograd takes through it, up to rounding (tests hold them
+Same values as ``cell.py`` and the same gradients as autograd takes through it, up to rounding (tests hold them
 together), for a layer of which nothing but the hidden states and the last state is wanted. Each step, there and back,
 is one product (two where the reset gate stands between) and a few operations that write into buffers made once; the
 gradient of the weights is one product over all steps.
@@ -19,8 +19,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from neuronspec.networks.cells import Edits, GatedCell, State, leave
-from neuronspec.networks.in_place import tanh_
+from neuronspec.networks.cells.cell import Edits, GatedCell, State, leave
+from neuronspec.networks.cells.in_place import tanh_
 
 
 def can_run(cell: object, time: int, edits: Edits, wanted: Collection[str]) -> bool:

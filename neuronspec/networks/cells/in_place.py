@@ -1,6 +1,6 @@
 """The steps of LSTM and GRU written into one buffer, for runs without gradients.
 
-Same values as ``cells.py`` (a test holds the two together). The product of all inputs is laid down gate by gate, and
+Same values as ``cell.py`` (a test holds the two together). The product of all inputs is laid down gate by gate, and
 each step turns it into the gates in place, so that recording every site costs no copy. Where several lanes read the
 same inputs, that product is made once, and only what is wanted gets a buffer over time.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 import torch
 from torch import Tensor
 
-from neuronspec.networks.cells import Edits, GatedCell, SiteEdit, State, Weights
+from neuronspec.networks.cells.cell import Edits, GatedCell, SiteEdit, State, Weights
 
 
 def can_run(cell: object) -> bool:

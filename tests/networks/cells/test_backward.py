@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from neuronspec.networks import backward
-from neuronspec.networks.backward import LAYERS
-from neuronspec.networks.cells import GatedCell, leave
+from neuronspec.networks.cells import backward
+from neuronspec.networks.cells.backward import LAYERS
+from neuronspec.networks.cells.cell import GatedCell, leave
 from neuronspec.networks.recurrent import Layer, Recurrent, run, unroll
 
 STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",), "reset_before_gru": ("hidden",)}
