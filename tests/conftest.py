@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 NETWORKS = """
-    cells.cell cells.in_place cells.backward recurrent models training store supply weights restoring user_cell parts
-    wrap parity checkpoints
+    cells.cell cells.gated cells.in_place cells.backward recurrent models training store supply weights restoring
+    user_cell parts wrap parity checkpoints
 """.split()
 CHECKED = ["engine", "pictures", *(f"networks.{module}" for module in NETWORKS)]
 if "--benchmark-only" not in sys.argv:  # what is timed is what users run

@@ -12,8 +12,10 @@ FLOORS = """
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.ready language.spec language
     __init__
+    networks.cells.cell networks.cells.kind networks.cells.lazy networks.cells.operations
+    networks.cells.rnn networks.cells.lstm networks.cells.gru networks.cells
     networks.recipes networks.tasks networks
-    networks.cells networks.cells.cell networks.cells.in_place networks.cells.backward networks.recurrent
+    networks.cells.gated networks.cells.in_place networks.cells.backward networks.recurrent
     networks.models networks.training networks.store networks.supply
     networks.weights networks.restoring networks.user_cell networks.parts networks.wrap networks.parity
     networks.checkpoints

@@ -19,7 +19,7 @@ from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
-from neuronspec.planted.build import SITES, Planted, example_texts
+from neuronspec.planted.build import WIRED, Planted, example_texts
 from neuronspec.planted.roles import (
     planted_copy,
     planted_detector,
@@ -132,7 +132,7 @@ class Population:
 
 def populate(number: int, rng: np.random.Generator, texts: int = POOL) -> Population:
     """Return a population: role, kind, sign, decoys, duplicates and noise are drawn."""
-    role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(SITES)))
+    role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(WIRED)))
     units, seed, *others = (int(n) for n in (rng.choice(UNITS), *rng.integers(2**31, size=4)))
     planted = THEMES[role].plant(
         kind,

@@ -9,15 +9,10 @@ from os import PathLike
 from typing import Any
 
 from neuronspec.errors import TaskError, did_you_mean
+from neuronspec.networks import cells
 
-KINDS = {
-    "rnn": ("hidden",),
-    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
-    "peephole_lstm": ("input_gate", "forget_gate", "candidate", "cell", "output_gate", "hidden"),
-    "gru": ("reset_gate", "update_gate", "candidate", "hidden"),
-    "reset_before_gru": ("reset_gate", "update_gate", "candidate", "hidden"),
-}
-"""The kinds of recurrent network, and the sites of each in the order in which a step computes them."""
+KINDS = {name: kind for name, kind in cells.KINDS.items() if kind.in_recipes}
+"""The kinds of recurrent network."""
 
 OPTIMISERS = ("adam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "constant")
@@ -107,7 +102,7 @@ class Recipe:
     @property
     def sites(self) -> tuple[str, ...]:
         """The sites that a network of this kind has."""
-        return KINDS[self.kind]
+        return KINDS[self.kind].sites
 
     @property
     def sizes(self) -> dict[tuple[int, str], int]:
