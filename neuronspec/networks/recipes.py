@@ -26,8 +26,9 @@ class Recipe:
     """How a network is built and trained.
 
     Args:
-        kind: one of ``rnn lstm peephole_lstm gru reset_before_gru``; ``gru`` is torch's form, in which the reset gate
-            acts on the product of the hidden state, and the last one that of Cho et al. (2014), where it acts before.
+        kind: of cell, e.g. ``rnn``, ``lstm`` or ``gru``; ``cells.KINDS`` has all. ``gru`` is torch's form, in which the
+            reset gate acts on the product of the hidden state, ``reset_before_gru`` that of Cho et al. (2014), where
+            it acts before.
         units: units per layer.
         layers: recurrent layers.
         embedding: size of a learnt embedding; None feeds one-hot vectors.
