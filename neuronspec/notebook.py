@@ -35,7 +35,7 @@ from neuronspec.language.measures import Behaviour, Measure, OverSeeds, probe, r
 from neuronspec.language.signals import Signal, char, depth, event, inside, label, one_of, regex, symbol
 from neuronspec.language.spec import check_measure
 from neuronspec.language.units import Site, Unit, each
-from neuronspec.networks.cells import Place, State
+from neuronspec.networks.cells.cell import Place, State
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Example
 from neuronspec.networks.threads import one_thread

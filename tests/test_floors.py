@@ -12,9 +12,12 @@ FLOORS = """
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.ready language.spec language
     __init__
-    networks.recipes networks.tasks networks networks.cells networks.in_place networks.backward networks.recurrent
+    networks.cells.cell networks.cells.kind networks.cells.lazy networks.cells.operations
+    networks.cells.rnn networks.cells.lstm networks.cells.gru networks.cells
+    networks.recipes networks.tasks networks
+    networks.cells.gated networks.cells.in_place networks.cells.backward networks.recurrent
     networks.models networks.threads networks.training networks.store networks.supply
-    networks.weights networks.untouched networks.by_hand networks.parts networks.wrap networks.parity
+    networks.weights networks.restoring networks.user_cell networks.parts networks.wrap networks.parity
     networks.checkpoints
     fit
     planted planted.parts planted.others planted.codes planted.build planted.roles

@@ -15,11 +15,11 @@ from neuronspec.engine.unit_sets import Lane, UnitSet
 from neuronspec.engine.verdicts.examine import Checkpointed
 from neuronspec.language.signals import Signal, char, label, one_of, position, regex
 from neuronspec.language.units import Site
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
-from neuronspec.planted.build import STATE_SITES, Planted, example_texts
+from neuronspec.planted.build import WIRED, Planted, example_texts
 from neuronspec.planted.roles import (
     planted_copy,
     planted_detector,
@@ -132,7 +132,7 @@ class Population:
 
 def populate(number: int, rng: np.random.Generator, texts: int = POOL) -> Population:
     """Return a population: role, kind, sign, decoys, duplicates and noise are drawn."""
-    role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(STATE_SITES)))
+    role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(WIRED)))
     units, seed, *others = (int(n) for n in (rng.choice(UNITS), *rng.integers(2**31, size=4)))
     planted = THEMES[role].plant(
         kind,

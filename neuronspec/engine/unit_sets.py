@@ -17,7 +17,7 @@ from neuronspec.fit import Sizes
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Picked, Site, Unit
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 
 

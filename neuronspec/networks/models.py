@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks.cells import Edit, Place, State, leave
+from neuronspec.networks.cells.cell import Edit, Place, State, leave
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.recurrent import Layer, Recurrent, unroll
 from neuronspec.networks.tasks import Text

@@ -20,16 +20,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from neuronspec.errors import NetworkError
-from neuronspec.networks.cells import Edit, Place
+from neuronspec.networks.cells.cell import Edit, Place
 from neuronspec.networks.models import LanguageModel, Model
 from neuronspec.networks.recurrent import Layer, Recurrent, run
-from neuronspec.networks.untouched import evaluating, full_precision, same_randomness, without_warnings
+from neuronspec.networks.restoring import evaluating, full_precision, same_randomness, without_warnings
 from neuronspec.networks.wrap import Adapted
 
 ALLOWED = {torch.float32: 1e-5, torch.float64: 1e-9}
 """Largest difference, times the largest value where that is above 1."""
 
-FUSED: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 PREFIXES = 8
 PADDING = 2
 LOGITS = "logits"
@@ -252,14 +251,16 @@ def _resumed_is_whole(model: Model, inputs: Tensor, lengths: Tensor, clean: Valu
 def _fused_forms(model: Model) -> Sequence[nn.Module | None]:
     if isinstance(model, Adapted):
         return model.fused
-    return [_as_torch(model.recurrent)] if isinstance(model, LanguageModel) and model.recurrent.kind in FUSED else []
+    return [_as_torch(model.recurrent)] if isinstance(model, LanguageModel) and model.recurrent.kind.torch else []
 
 
 def _as_torch(ours: Recurrent) -> nn.Module:
     """Torch's module with our weights, made without drawing random ones first."""
     weights = ours.state_dict()
     like = weights["weight_ih_l0"]
-    theirs = FUSED[ours.kind](like.shape[1], ours.units, ours.depth, device="meta", dtype=like.dtype)
+    name, _, nonlinearity = str(ours.kind.torch).partition("_")
+    options = {"nonlinearity": nonlinearity.lower()} if nonlinearity else {}
+    theirs = getattr(nn, name)(like.shape[1], ours.units, ours.depth, device="meta", dtype=like.dtype, **options)
     theirs.to_empty(device=like.device)
     theirs.load_state_dict(weights)
     return theirs

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from neuronspec.errors import NetworkError, did_you_mean
-from neuronspec.networks import by_hand
-from neuronspec.networks.by_hand import listed, types
-from neuronspec.networks.cells import Cell, GatedCell
+from neuronspec.networks import user_cell
+from neuronspec.networks.cells import KINDS
+from neuronspec.networks.cells.cell import Cell
+from neuronspec.networks.cells.gated import GatedCell
+from neuronspec.networks.cells.kind import Kind
 from neuronspec.networks.recurrent import Layer
-from neuronspec.networks.untouched import evaluating, same_randomness
+from neuronspec.networks.restoring import evaluating, same_randomness
+from neuronspec.networks.user_cell import listed, types
 
-MODES = {"RNN_TANH": "rnn", "RNN_RELU": "relu_rnn", "LSTM": "lstm", "GRU": "gru"}
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 ATTENTION = (
     nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.TransformerDecoder,
@@ -44,13 +46,19 @@ def _gated(part: Any, suffix: str) -> GatedCell:
     return GatedCell(kind, {"bias_ih": zeros, "bias_hh": zeros} | weights)
 
 
-def _kind(part: object) -> str | None:
+def _kind(part: object) -> Kind | None:
     """The kind of one of torch's recurrent modules; None for all else."""
+    mode = _mode(part)
+    return next((kind for kind in KINDS.values() if mode and kind.torch == mode), None)
+
+
+def _mode(part: object) -> str | None:
+    """What torch calls the kind of a layer, and of the cell that is one step of it."""
     if isinstance(part, nn.RNNBase):
-        return MODES.get(part.mode)
+        return part.mode
     if isinstance(part, nn.RNNCell):
-        return MODES[f"RNN_{part.nonlinearity.upper()}"]
-    return "lstm" if isinstance(part, nn.LSTMCell) else "gru" if isinstance(part, nn.GRUCell) else None
+        return f"RNN_{part.nonlinearity.upper()}"
+    return "LSTM" if isinstance(part, nn.LSTMCell) else "GRU" if isinstance(part, nn.GRUCell) else None
 
 
 def any_weight(*parts: object) -> Tensor:
@@ -266,7 +274,7 @@ def check_parts(search: Search, parts: Sequence[Any], inputs: int) -> None:
 def _check_cell(search: Search, cell: Cell, x: Tensor) -> None:
     try:
         with torch.no_grad(), same_randomness(x.device), evaluating(search.module, cell):
-            fault = by_hand.fault(cell, x)
+            fault = user_cell.fault(cell, x)
     except Exception as error:  # it is the user's code, and may fail in any way
         raise search.error(
             f"the cell {search.name(cell)} fails on an input {list(x.shape)}: {type(error).__name__}: {error}"

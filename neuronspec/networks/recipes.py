@@ -9,15 +9,10 @@ from os import PathLike
 from typing import Any
 
 from neuronspec.errors import TaskError, did_you_mean
+from neuronspec.networks import cells
 
-KINDS = {
-    "rnn": ("hidden",),
-    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
-    "peephole_lstm": ("input_gate", "forget_gate", "candidate", "cell", "output_gate", "hidden"),
-    "gru": ("reset_gate", "update_gate", "candidate", "hidden"),
-    "reset_before_gru": ("reset_gate", "update_gate", "candidate", "hidden"),
-}
-"""The kinds of recurrent network, and the sites of each in the order in which a step computes them."""
+KINDS = {name: kind for name, kind in cells.KINDS.items() if kind.in_recipes}
+"""The kinds of recurrent network."""
 
 OPTIMISERS = ("adam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "constant")
@@ -31,8 +26,9 @@ class Recipe:
     """How a network is built and trained.
 
     Args:
-        kind: one of ``rnn lstm peephole_lstm gru reset_before_gru``; ``gru`` is torch's form, in which the reset gate
-            acts on the product of the hidden state, and the last one that of Cho et al. (2014), where it acts before.
+        kind: of cell, e.g. ``rnn``, ``lstm`` or ``gru``; ``cells.KINDS`` has all. ``gru`` is torch's form, in which the
+            reset gate acts on the product of the hidden state, ``reset_before_gru`` that of Cho et al. (2014), where
+            it acts before.
         units: units per layer.
         layers: recurrent layers.
         embedding: size of a learnt embedding; None feeds one-hot vectors.
@@ -107,7 +103,7 @@ class Recipe:
     @property
     def sites(self) -> tuple[str, ...]:
         """The sites that a network of this kind has."""
-        return KINDS[self.kind]
+        return KINDS[self.kind].sites
 
     @property
     def sizes(self) -> dict[tuple[int, str], int]:

@@ -1,6 +1,6 @@
 """Recurrent networks that can be looked into: cells over time, in layers.
 
-A ``Cell`` (cells.py) says what happens at one step, a ``Layer`` runs one over time, or two in both directions, and
+A ``Cell`` (cells/cell.py) says what happens at one step, a ``Layer`` runs one over time, or two in both directions, and
 ``run`` a stack of layers. ``Recurrent`` holds the weights of such a stack, equal to those of ``torch.nn``.
 """
 
@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neuronspec.networks import backward, in_place
-from neuronspec.networks.cells import BLOCKS, Cell, Edit, Edits, GatedCell, Place, SiteEdit, State, Weights, leave
-from neuronspec.networks.recipes import KINDS
+from neuronspec.networks.cells import KINDS, backward, in_place
+from neuronspec.networks.cells.cell import Cell, Edit, Edits, Place, SiteEdit, State, Weights, leave
+from neuronspec.networks.cells.gated import GatedCell
 
 
 def unroll(
@@ -30,11 +30,11 @@ def unroll(
             what their sites hold means nothing. All where None.
     """
     if alive is None and in_place.can_run(cell):
-        return in_place.unroll(cell, inputs, state, edits, wanted)  # type: ignore[arg-type]
+        return in_place.unroll(cell, inputs, state, edits, wanted)
     tapes: dict[str, list[Tensor]] = {site: [] for site in wanted}
     lanes = state["hidden"].shape[-2] // inputs.shape[-2]
     if lanes == 1 and backward.can_run(cell, len(inputs), edits, wanted):
-        hidden, state = backward.unroll(cell, inputs, state, alive)  # type: ignore[arg-type]
+        hidden, state = backward.unroll(cell, inputs, state, alive)
         return {"hidden": hidden}, state
     inputs = cell.project(inputs) if isinstance(cell, GatedCell) else inputs
     for t, x in enumerate((inputs.repeat(1, lanes, 1) if lanes > 1 else inputs).unbind(0)):
@@ -152,10 +152,10 @@ class Recurrent(nn.Module):
     """A stack of recurrent layers of one kind, with the weights of torch.nn under its names.
 
     Args:
-        kind: ``rnn`` (tanh), ``lstm``, ``gru`` (torch's form), ``reset_before_gru`` or ``peephole_lstm``.
+        kind: one of ``KINDS``.
         inputs, units, layers: sizes.
         replicates: how many networks run as one; None is one network without that axis.
-        fast_gradients: whether to train by ``backward.py``: faster, with other last digits.
+        fast_gradients: whether to train by ``cells/backward.py``: faster, with other last digits.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class Recurrent(nn.Module):
         fast_gradients: bool = False,
     ) -> None:
         super().__init__()
-        self.kind, self.units, self.fast_gradients = kind, units, fast_gradients
+        self.kind, self.units, self.fast_gradients = KINDS[kind], units, fast_gradients
         for layer in range(layers):
             for name, shape in self._shapes(inputs if layer == 0 else units).items():
                 lead = () if replicates is None else (replicates,)
@@ -176,10 +176,10 @@ class Recurrent(nn.Module):
         self.depth = layers
 
     def _shapes(self, inputs: int) -> dict[str, tuple[int, ...]]:
-        rows = BLOCKS[self.kind] * self.units
+        rows = self.kind.blocks * self.units
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, self.units)}
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-        return shapes | ({"peephole": (3, self.units)} if self.kind == "peephole_lstm" else {})
+        return shapes | {name: (vectors, self.units) for name, vectors in self.kind.vectors.items()}
 
     @property
     def layers(self) -> list[Layer]:
@@ -189,7 +189,7 @@ class Recurrent(nn.Module):
     @property
     def sites(self) -> tuple[str, ...]:
         """The sites of each layer, in the order in which a step computes them."""
-        return KINDS[self.kind]
+        return self.kind.sites
 
     def initialise(self, generator: torch.Generator, orthogonal: bool = False) -> None:
         """Draw all weights as torch.nn does: uniform within one over the root of the number of units.

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from neuronspec.errors import NetworkError
-from neuronspec.networks.by_hand import types
-from neuronspec.networks.cells import Cell, Edit, Place, State
+from neuronspec.networks.cells.cell import Cell, Edit, Place, State
 from neuronspec.networks.parts import Search, any_weight, check_parts, layers_of, read_out_size
 from neuronspec.networks.recurrent import Layer, run
-from neuronspec.networks.untouched import evaluating
+from neuronspec.networks.restoring import evaluating
+from neuronspec.networks.user_cell import types
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuronspec.engine.runs.tracing import Network, trace
 from neuronspec.errors import ProjectError, did_you_mean
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.models import tokens_of
 from neuronspec.networks.tasks import Text
 from neuronspec.networks.threads import one_thread

@@ -13,13 +13,16 @@ import torch
 from neuronspec.errors import NeuronspecError, did_you_mean
 from neuronspec.language.signals import Signal
 from neuronspec.language.units import Site, Unit
+from neuronspec.networks.cells import KINDS
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.planted import others
 from neuronspec.planted.codes import Code, plain, rotated
 from neuronspec.planted.parts import Part, candidate, write
 
-STATE_SITES = {"rnn": "hidden", "lstm": "cell", "gru": "hidden"}
+WIRED = ("rnn", "lstm", "gru")
+"""The kinds whose gates ``parts.py`` knows how to hold."""
+
 GAIN = 20.0
 """Logit of what a part says while it is high, for each 1 above ``THRESHOLD``."""
 
@@ -159,14 +162,14 @@ def plant(kind: str, role: Role, **words: Any) -> Planted:
         NeuronspecError: a word is unknown, the kind cannot do it, or the layer is too small.
     """
     variant = _variant(words)
-    if kind not in STATE_SITES:
-        raise NeuronspecError(f"kind={kind!r}: unknown{did_you_mean(str(kind), STATE_SITES)}")
+    if kind not in WIRED:
+        raise NeuronspecError(f"kind={kind!r}: unknown{did_you_mean(str(kind), WIRED)}")
     if variant.rotated and not role.is_linear:
         raise NeuronspecError(f"rotated=True: {role.description} is not linear, and only what is linear is rotated")
     rng = torch.Generator().manual_seed(1_000_003 * variant.seed + 1)
     code = _code(kind, role, variant, rng)
     places = _places(len(code.rows), variant, rng)
-    site = Site(STATE_SITES[kind])
+    site = Site(KINDS[kind].states[-1])
     return Planted(
         model=_model(kind, role, variant, code, places, rng),
         vocabulary=role.vocabulary,

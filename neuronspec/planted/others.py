@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuronspec.networks.cells import Weights
+from neuronspec.networks.cells.cell import Weights
 from neuronspec.networks.models import LanguageModel, tokens_of
 
 LIVELY = 6.0

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuronspec.networks.cells import KINDS
+
 OPEN = 20.0
 """A gate's input that holds it at 1 (to the last digit of float32)."""
 
@@ -26,22 +28,8 @@ SMALL = 1e-4
 MARGIN = 2.0
 """What drives a bit: far enough from 0 for two clear levels, near enough for noise to be seen."""
 
-HIGH = {"rnn": math.tanh(MARGIN), "gru": math.tanh(MARGIN), "lstm": math.tanh(math.tanh(MARGIN))}
-"""The hidden state of a bit that is high."""
-
-FORGETS = {
-    "rnn": {},
-    "lstm": {"input_gate": OPEN, "forget_gate": -OPEN, "output_gate": OPEN},
-    "gru": {"reset_gate": OPEN, "update_gate": -OPEN},
-}
+FORGETS = {"input_gate": OPEN, "forget_gate": -OPEN, "output_gate": OPEN, "reset_gate": OPEN, "update_gate": -OPEN}
 """Gates that make a unit the tanh of what it reads now."""
-
-BLOCKS = {
-    "rnn": ("candidate",),
-    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
-    "gru": ("reset_gate", "update_gate", "candidate"),
-}
-"""The blocks of weights in torch's order."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,18 @@ def _linked(weights: Mapping[int, float], size: int) -> Float[Tensor, " unit"]:
 
 def forgets(kind: str, symbols: int) -> dict[str, Tensor]:
     """Return the gates of a unit that keeps nothing of its past."""
-    return {gate: torch.full((symbols,), value) for gate, value in FORGETS[kind].items()}
+    return {gate: torch.full((symbols,), FORGETS[gate]) for gate in KINDS[kind].gates if gate != "candidate"}
+
+
+def _high(kind: str) -> float:
+    """The hidden state of a bit that is high."""
+    high = math.tanh(MARGIN)
+    return math.tanh(high) if "cell" in KINDS[kind].states else high
+
+
+def _blocks(kind: str) -> tuple[str, ...]:
+    """The blocks of weights in torch's order; that of an RNN is the unit itself."""
+    return KINDS[kind].gates or ("candidate",)
 
 
 def symbols(high: str, low: str = "") -> dict[str, float]:
@@ -103,8 +102,8 @@ class Bit:
 
     def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
         reads = MARGIN * (self.bias + marked(self.reads, vocabulary))
-        links = MARGIN / HIGH[kind] * _linked(self.links, size)
-        return Row(reads, links, forgets(kind, len(vocabulary)), HIGH[kind], MARGIN)
+        links = MARGIN / _high(kind) * _linked(self.links, size)
+        return Row(reads, links, forgets(kind, len(vocabulary)), _high(kind), MARGIN)
 
     def linear(self, number: int, size: int, vocabulary: str) -> Linear:
         return _linked(self.links, size) / 2, marked(self.reads, vocabulary) / 2
@@ -121,14 +120,14 @@ class Latch:
     resets: str
 
     def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
-        if kind == "rnn":
+        if not KINDS[kind].gates:
             reads = MARGIN * (4 * marked(symbols(self.sets, self.resets), vocabulary) - 1)
-            return Row(reads, _linked({number: 2 * MARGIN / HIGH[kind]}, size), {}, HIGH[kind], MARGIN)
+            return Row(reads, _linked({number: 2 * MARGIN / _high(kind)}, size), {}, _high(kind), MARGIN)
         writes = OPEN * (2 * marked(symbols(self.sets + self.resets), vocabulary) - 1)
         gates = {"input_gate": writes, "forget_gate": -writes, "update_gate": -writes}
         held = {gate: gates.get(gate, always) for gate, always in forgets(kind, len(vocabulary)).items()}
         reads = MARGIN * marked(symbols(self.sets), vocabulary)
-        return Row(reads, _linked({}, size), held, HIGH[kind], MARGIN / 4)  # low is 0, where tanh is steep
+        return Row(reads, _linked({}, size), held, _high(kind), MARGIN / 4)  # low is 0, where tanh is steep
 
     def linear(self, number: int, size: int, vocabulary: str) -> Linear:
         return _linked({number: 1}, size), marked(symbols(self.sets, self.resets), vocabulary)
@@ -146,7 +145,7 @@ class Counter:
 
     def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
         moves, gates = marked(symbols(self.up, self.down), vocabulary), forgets(kind, len(vocabulary))
-        if kind == "lstm":
+        if "cell" in KINDS[kind].states:
             gates["forget_gate"] = -gates["forget_gate"]
             return Row(math.atanh(STEP) * moves, _linked({}, size), gates, math.tanh(STEP), STEP)
         return Row(SMALL * moves, _linked({number: 1}, size), gates, SMALL, SMALL)
@@ -166,7 +165,7 @@ def write(weights: Mapping[str, Tensor], kind: str, at: int, row: Row, places: l
         places: the indices of the units that its links are to.
     """
     units = weights["weight_hh"].shape[1]
-    for block, gate in enumerate(BLOCKS[kind]):
+    for block, gate in enumerate(_blocks(kind)):
         line = block * units + at
         for name in ("weight_hh", "bias_ih", "bias_hh"):
             weights[name][line] = 0
@@ -176,4 +175,4 @@ def write(weights: Mapping[str, Tensor], kind: str, at: int, row: Row, places: l
 
 def candidate(kind: str, at: int, units: int) -> int:
     """Return the line of weights of a unit's candidate."""
-    return BLOCKS[kind].index("candidate") * units + at
+    return _blocks(kind).index("candidate") * units + at

@@ -19,7 +19,7 @@ from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.errors import Undecidable
 from neuronspec.language.units import SITES
-from neuronspec.networks.recipes import KINDS as SITES_OF
+from neuronspec.networks.cells import KINDS as RECORDS
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example, Task
 from neuronspec.networks.training import train_block
@@ -240,7 +240,7 @@ def every_value(examined, site, unit):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_mean_leaves_out_the_bridge_where_gates_have_no_value(kind):
     examined = subject(kind)
-    for site in SITES_OF[kind]:
+    for site in RECORDS[kind].sites:
         unit = getattr(DECODER, site)[1]
         lane = {unit: UnitSet(0, site, (1,), (1,), (1,) * 4)}
         expected = np.nanmean(np.concatenate(list(every_value(examined, site, 1))))
@@ -251,7 +251,7 @@ def test_a_mean_leaves_out_the_bridge_where_gates_have_no_value(kind):
 def test_increments_at_the_bridge_are_what_the_last_symbol_of_the_source_did(kind):
     examined = subject(kind)
     model = examined.network.model
-    for site in SITES_OF[kind]:
+    for site in RECORDS[kind].sites:
         unit = getattr(DECODER, site)[1]
         lane = {unit: UnitSet(0, site, (1,), (-1,), (1,) * 4)}
         moved = []

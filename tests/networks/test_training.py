@@ -10,7 +10,7 @@ from torch import nn
 
 from neuronspec.errors import TaskError
 from neuronspec.networks.models import LanguageModel, stack, tokens_of
-from neuronspec.networks.recipes import KINDS, Recipe
+from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.recurrent import Recurrent
 from neuronspec.networks.tasks import Example
 from neuronspec.networks.training import (
@@ -149,9 +149,8 @@ def test_the_shipped_counting_recipes_keep_their_defaults():
     from neuronspec.project import Project
 
     task = Project.at(Path(__file__).parents[2]).task("counting")
-    assert {name: recipe.kind for name, recipe in task.recipes.items()} == {
-        kind: kind for kind in KINDS if kind != "reset_before_gru"
-    }
+    kinds = ("lstm", "gru", "peephole_lstm", "rnn")
+    assert {name: recipe.kind for name, recipe in task.recipes.items()} == {kind: kind for kind in kinds}
     assert all(recipe.units == 10 for recipe in task.recipes.values())
 
 

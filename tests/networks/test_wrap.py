@@ -12,7 +12,7 @@ from user_modules import FUSED, ByHand, CharModel, Echo, NormedCell, seeded
 
 from neuronspec.errors import NetworkError
 from neuronspec.networks.models import Model
-from neuronspec.networks.untouched import evaluating
+from neuronspec.networks.restoring import evaluating
 from neuronspec.networks.wrap import adapt, to_time_first
 
 

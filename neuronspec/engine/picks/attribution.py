@@ -24,7 +24,7 @@ from neuronspec.language import measures as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.signals import Moment
 from neuronspec.language.units import BASELINES
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 
 SMALL = 1e-6

@@ -21,7 +21,7 @@ from neuronspec.engine.runs.edits import Activations
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import NOWHERE, Sequences, moments
 from neuronspec.language import measures as words
-from neuronspec.networks.cells import Edit, Place, State
+from neuronspec.networks.cells.cell import Edit, Place, State
 from neuronspec.networks.tasks import Text
 from neuronspec.networks.training import IGNORED
 

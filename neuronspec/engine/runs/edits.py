@@ -25,7 +25,7 @@ from neuronspec.language import interventions as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.signals import Moment
 from neuronspec.language.units import quantile
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 
 STATES = ("hidden", "cell")

@@ -33,7 +33,7 @@ from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.fit import Sizes
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention, freeze
-from neuronspec.networks.cells import Place, State
+from neuronspec.networks.cells.cell import Place, State
 from neuronspec.networks.models import later
 from neuronspec.networks.tasks import Completion, Example, Text
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from neuronspec.errors import NetworkError
 from neuronspec.networks import parity
-from neuronspec.networks.cells import Edit, GatedCell, Place, State
+from neuronspec.networks.cells.cell import Edit, Place, State
+from neuronspec.networks.cells.gated import GatedCell
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, Model, build, later, tokens_of
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.supply import Weights

@@ -12,7 +12,7 @@ import numpy as np
 from neuronspec.engine.unit_sets import Lane, UnitSet, UnitSets, common_values, of_value
 from neuronspec.fit import Sizes
 from neuronspec.language.expression import Expression
-from neuronspec.networks.cells import Place
+from neuronspec.networks.cells.cell import Place
 
 DRAWS = 20
 """Random sets per control, where the rest of the site is large enough for so many."""

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from neuronspec.networks import backward
-from neuronspec.networks.backward import LAYERS
-from neuronspec.networks.cells import GatedCell, leave
+from neuronspec.networks.cells import KINDS, backward
+from neuronspec.networks.cells.cell import leave
+from neuronspec.networks.cells.gated import GatedCell
 from neuronspec.networks.recurrent import Layer, Recurrent, run, unroll
 
-STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",), "reset_before_gru": ("hidden",)}
+WRITTEN = [name for name, kind in KINDS.items() if kind.backward]
 
 
 def draw(kind, replicates=None, time=4, rows=3, inputs=2, units=3, dtype=torch.double):
@@ -24,7 +24,7 @@ def draw(kind, replicates=None, time=4, rows=3, inputs=2, units=3, dtype=torch.d
     def some(*shape):
         return torch.randn(*shape, generator=generator, dtype=dtype, requires_grad=True)
 
-    state = {name: some(*lead, rows, units) for name in STATES[kind]}
+    state = {name: some(*lead, rows, units) for name in KINDS[kind].states}
     return network.weights(0), some(time, *lead, rows, inputs), state
 
 
@@ -45,13 +45,13 @@ def plain(cell, inputs, state, alive=None):
 
 def results(how, kind, weights, inputs, state, alive=None):
     """Hidden states and last state, and the gradients of some function of them."""
-    tape, last = how(GatedCell(kind, weights), inputs, state, alive)
+    tape, last = how(GatedCell(KINDS[kind], weights), inputs, state, alive)
     values = [tape, *last.values()]
     loss = sum((value * torch.linspace(-1, 2, value.numel()).view(value.shape)).sum() for value in values)
     return [*values, *torch.autograd.grad(loss, [inputs, *weights.values(), *state.values()])]
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", WRITTEN)
 @pytest.mark.parametrize("replicates", [None, 2])
 @pytest.mark.parametrize("lengths", [None, [4, 1, 3]])
 def test_gradients_are_those_of_finite_differences(kind, replicates, lengths):
@@ -60,14 +60,14 @@ def test_gradients_are_those_of_finite_differences(kind, replicates, lengths):
 
     def outputs(*values):
         inputs, values = values[0], values[1:]
-        cell = GatedCell(kind, dict(zip(weights, values, strict=False)))
+        cell = GatedCell(KINDS[kind], dict(zip(weights, values, strict=False)))
         tape, last = backward.unroll(cell, inputs, dict(zip(state, values[len(weights) :], strict=True)), alive)
         return tape, *last.values()
 
     assert torch.autograd.gradcheck(outputs, (inputs, *weights.values(), *state.values()))
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", WRITTEN)
 @pytest.mark.parametrize("dtype", [torch.float, torch.double])
 @given(
     replicates=st.none() | st.integers(1, 3),
@@ -86,7 +86,7 @@ def test_equals_the_plain_loop(kind, dtype, replicates, time, rows, units, data)
         torch.testing.assert_close(ours, theirs, **precise)
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", WRITTEN)
 def test_each_replicate_can_have_lengths_of_its_own(kind):
     drawn = draw(kind, replicates=2)
     alive = steps_alive(torch.tensor([[4, 1, 3], [2, 4, 0]]), 4)
@@ -94,10 +94,10 @@ def test_each_replicate_can_have_lengths_of_its_own(kind):
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", WRITTEN)
 def test_a_row_that_is_over_keeps_its_state_to_the_last_bit(kind):
     weights, inputs, state = draw(kind, dtype=torch.float)
-    cell = GatedCell(kind, weights)
+    cell = GatedCell(KINDS[kind], weights)
     _, last = backward.unroll(cell, inputs, state, steps_alive(torch.tensor([4, 2, 0]), 4))
     _, early = backward.unroll(cell, inputs[:2], state)
     for name, value in last.items():
@@ -126,7 +126,7 @@ def test_it_runs_only_where_asked_to_and_nothing_else_is_wanted(monkeypatch):
 
     def runs(fast=True, edits=lambda step: leave, wanted=("hidden",)):
         ran.clear()
-        unroll(GatedCell("gru", weights, fast), inputs, state, edits, wanted)
+        unroll(GatedCell(KINDS["gru"], weights, fast), inputs, state, edits, wanted)
         return bool(ran)
 
     assert runs()
@@ -148,7 +148,7 @@ def test_both_directions_agree_with_the_plain_loop():
     (weights, inputs, _), lengths = draw("gru"), torch.tensor([4, 1, 3])
     alive, found = steps_alive(lengths, 4).unsqueeze(-1), []
     for fast in (True, False):
-        cell = GatedCell("gru", weights, fast)
+        cell = GatedCell(KINDS["gru"], weights, fast)
         hidden, after, _ = run([Layer(cell, cell)], inputs, lengths=lengths)
         found.append([hidden * alive, *torch.autograd.grad((hidden * alive).sum() + after[0]["hidden"].sum(), inputs)])
     for ours, theirs in zip(*found, strict=True):

@@ -1,4 +1,4 @@
-"""Whether a cell that was written by hand does what a ``Cell`` must; see ``cells.py``."""
+"""Whether a user's own cell does what a ``Cell`` must; see ``cells/cell.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neuronspec.errors import did_you_mean
 from neuronspec.language.units import SITES
-from neuronspec.networks.cells import Cell
+from neuronspec.networks.cells.cell import Cell
 
 
 def listed(words: Sequence[str]) -> str:
