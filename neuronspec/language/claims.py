@@ -16,6 +16,9 @@ class matched_displacement(Expression):
     """A rival: random other units, as many as it takes to move the state as far as the edit of the claimed ones does.
 
     As many random units may move it less: then it could be the distance that does it, whichever the units.
+
+    Example:
+        >>> (shift(exact_match(), under=zero(cell[3], at="X")) <= -0.5).against(matched_displacement())
     """
 
     kinds = frozenset({"control"})
@@ -107,6 +110,9 @@ class Claim(Expression, word="claim"):
         """Demand that each rival signal, put in the place of the true one, does worse.
 
         ``matched_displacement()`` as a rival demands the same of random units that the edit moves as far.
+
+        Example:
+            >>> (correlation(count_of("a"), of=cell[3]) >= 0.98).against(position(), count_of("X"))
         """
         return replace(self, rivals=self.rivals + rivals)
 
@@ -120,17 +126,29 @@ class Claim(Expression, word="claim"):
 
 
 def refuted(claim: Claim) -> Claim:
-    """State that ``claim`` is known not to hold; passes on the verdict *refuted*."""
+    """State that ``claim`` is known not to hold; passes on the verdict *refuted*.
+
+    Example:
+        >>> refuted(correlation(position(), of=hidden[3]) >= 0.95)
+    """
     return replace(_claim(claim, "refuted"), expected="refuted")
 
 
 def unspecific(claim: Claim) -> Claim:
-    """State that a control meets the bound of ``claim`` as well; passes on the verdict *unspecific*."""
+    """State that a control meets the bound of ``claim`` as well; passes on the verdict *unspecific*.
+
+    Example:
+        >>> unspecific(spread(of=input_gate[3], where=char("a")) <= 0.15)
+    """
     return replace(_claim(claim, "unspecific"), expected="unspecific")
 
 
 def side_effect(claim: Claim) -> Claim:
-    """State that something does not change much: controls are reported, not required."""
+    """State that something does not change much: controls are reported, not required.
+
+    Example:
+        >>> side_effect(change(perplexity(), under=zero(cell[3])) <= 0.05)
+    """
     return replace(_claim(claim, "side_effect"), side_effect=True)
 
 

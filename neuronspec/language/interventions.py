@@ -43,31 +43,51 @@ class _AtMoment(_Edit):
 
 @word
 class zero(_AnyTime):
-    """Set the units to 0."""
+    """Set the units to 0.
+
+    Example:
+        >>> shift(exact_match(), under=zero(cell[3], at="X")) <= -0.5
+    """
 
 
 @word
 class to_mean(_AnyTime):
-    """Set each unit to its mean in the clean runs of the discovery split."""
+    """Set each unit to its mean in the clean runs of the discovery split.
+
+    Example:
+        >>> shift(cross_entropy(), under=to_mean(cell[3])) >= 0.1
+    """
 
 
 @word
 class set_to(_AnyTime):
-    """Set the units to a value, in the direction of their sign."""
+    """Set the units to a value, in the direction of their sign.
+
+    Example:
+        >>> set_to(forget_gate[3], 0, at="X")
+    """
 
     value: float | quantile = number_or("value")
 
 
 @word
 class add(_AnyTime):
-    """Add an amount to the units, in the direction of their sign."""
+    """Add an amount to the units, in the direction of their sign.
+
+    Example:
+        >>> add(cell[5], 0.5, at=start + 2)
+    """
 
     amount: float = number()
 
 
 @word
 class clamp(_AnyTime):
-    """Keep the units at or above ``low`` and at or below ``high``, in the direction of their sign."""
+    """Keep the units at or above ``low`` and at or below ``high``, in the direction of their sign.
+
+    Example:
+        >>> clamp(cell[3], high=quantile(0.5, where=~char("X")))
+    """
 
     low: float | quantile | None = number_or("value", default=None, kw_only=True)
     high: float | quantile | None = number_or("value", default=None, kw_only=True)
@@ -82,12 +102,20 @@ class clamp(_AnyTime):
 
 @word
 class keep_only(_AnyTime):
-    """Set all other units of the site to 0."""
+    """Set all other units of the site to 0.
+
+    Example:
+        >>> emits("b", at=first("X") + 1, under=keep_only(cell[3], at="X")) >= 0.9
+    """
 
 
 @word
 class freeze(_AtMoment):
-    """Hold the units at their value of a moment from then on."""
+    """Hold the units at their value of a moment from then on.
+
+    Example:
+        >>> shift(exact_match(), under=freeze(cell[3], at=first("X"))) <= -0.5
+    """
 
 
 @word
@@ -95,6 +123,9 @@ class delay(_AtMoment):
     """Write the value that the units had ``steps`` earlier in the clean run (later, where negative).
 
     Sequences in which that step does not exist are left out and counted.
+
+    Example:
+        >>> moves(length("b"), by=1, under=delay(cell[3], 1, at=first("X") + 2)) >= 0.8
     """
 
     steps: int = number(whole=True)
@@ -102,14 +133,22 @@ class delay(_AtMoment):
 
 @word
 class patch(_AtMoment):
-    """Write the value that the units have at another moment of the clean run."""
+    """Write the value that the units have at another moment of the clean run.
+
+    Example:
+        >>> moves(length("b"), by=1, under=patch(cell[3], first("X"), at=first("X") + 1)) >= 0.8
+    """
 
     source: Moment | str = operand("moment")
 
 
 @word
 class interchange(_AtMoment):
-    """Write the value that the units have at that moment in the paired sequence."""
+    """Write the value that the units have at that moment in the paired sequence.
+
+    Example:
+        >>> shift(exact_match(), under=interchange(cell[3], at="X")) <= -0.5
+    """
 
 
 @word

@@ -30,7 +30,11 @@ class Measure(Expression):
     __lt__ = __gt__
 
     def between(self, low: float, high: float) -> Claim:
-        """Claim that the measure lies in ``[low, high]``."""
+        """Claim that the measure lies in ``[low, high]``.
+
+        Example:
+            >>> length().between(1, 10)
+        """
         return Claim(self, low=low, high=high)
 
     def against(self, *rivals: object) -> Claim:
@@ -74,6 +78,9 @@ class correlation(SignalMeasure):
 
     It gets worse where labels are missing and where there are extra ones (both sanity tests of Oikarinen et al. 2025,
     "Evaluating neuron explanations").
+
+    Example:
+        >>> correlation(count_of("a"), of=cell[3], where=before("X")) >= 0.99
     """
 
     centre = 0.0
@@ -98,6 +105,9 @@ class auroc(Detection):
     """Area under the ROC curve of one unit as a detector of a yes/no signal.
 
     It gets worse where there are extra labels; of missing ones of a rare signal it hardly takes notice.
+
+    Example:
+        >>> auroc(char("X"), of=hidden.best(auroc(char("X")))) >= 0.95
     """
 
     centre = 0.5
@@ -109,6 +119,9 @@ class auprc(Detection):
 
     Exact up to 256 different values at which the signal holds; beyond, the thresholds are 256 quantiles of these.
     It gets worse where labels are missing and where there are extra ones.
+
+    Example:
+        >>> auprc(char("X"), of=hidden[3]) >= 0.8
     """
 
 
@@ -117,6 +130,9 @@ class f1(Detection):
     """F1 of "the unit lies above ``above``" as a detector of a yes/no signal.
 
     It gets worse where labels are missing and where there are extra ones.
+
+    Example:
+        >>> f1(inside('"'), of=cell[3], above=0) >= 0.9
     """
 
     above: float = number(default=0.0, kw_only=True)
@@ -128,6 +144,9 @@ class r2(SignalMeasure):
 
     The fit is made on the discovery split; a score for picking is that of the fit itself. It gets worse where labels
     are missing and where there are extra ones.
+
+    Example:
+        >>> r2(count_of("a"), of=hidden) >= 0.9
     """
 
 
@@ -139,6 +158,9 @@ class probe(UnitMeasure):
     the same machine reaches on labels that were shuffled between sequences; the difference is its selectivity
     (Hewitt and Liang 2019, "Designing and interpreting probes with control tasks"). Of labels of a rare class
     that are missing or extra it takes little notice; ``balanced`` notices extra ones.
+
+    Example:
+        >>> probe(symbol("word"), of=hidden, where=before(event("due"))) >= 0.95
     """
 
     labels: Any = operand("signal", "symbol")
@@ -150,6 +172,9 @@ class mean(UnitMeasure):
     """Mean value over units and steps; ``absolute`` takes their sizes.
 
     Of ``where`` it notices extra steps, not missing ones; ``spread`` and ``saturation`` likewise.
+
+    Example:
+        >>> mean(of=input_gate[3], where=char("a")) >= 0.75
     """
 
     centre = 0.0
@@ -158,7 +183,11 @@ class mean(UnitMeasure):
 
 @word
 class spread(UnitMeasure):
-    """Standard deviation of one unit over steps; ``relative`` divides by the size of its mean."""
+    """Standard deviation of one unit over steps; ``relative`` divides by the size of its mean.
+
+    Example:
+        >>> spread(of=input_gate[3], where=char("a")) <= 0.15
+    """
 
     relative: bool = flag(default=False, kw_only=True)
     of_one = True
@@ -169,6 +198,9 @@ class saturation(UnitMeasure):
     """Share of values whose size is at most ``low`` or at least ``high``.
 
     ``relative`` first divides each unit by its own largest size, whichever step it has it at.
+
+    Example:
+        >>> saturation(of=forget_gate[3]) >= 0.8
     """
 
     low: float = number(default=0.1, kw_only=True)
@@ -183,7 +215,11 @@ class saturation(UnitMeasure):
 
 @word
 class contribution(Measure):
-    """What a unit adds to the read-out of a token at a moment: its value times the read-out weight."""
+    """What a unit adds to the read-out of a token at a moment: its value times the read-out weight.
+
+    Example:
+        >>> hidden.top(contribution("b", at=first("X")), keep=0.1)
+    """
 
     what: Any = operand("symbol", "signal")
     at: Moment | str = operand("moment", kw_only=True)
@@ -197,6 +233,9 @@ class gate_input(Measure):
     """What some units add to the input of a gate: recurrent weight times value, summed over them.
 
     The mean over the units of the gate and over sequences, as the gate is at a moment.
+
+    Example:
+        >>> gate_input(of=reset_gate, by=hidden[3], at="X") >= 1.5
     """
 
     of: Units = operand("units", kw_only=True)
@@ -214,14 +253,22 @@ class gate_input(Measure):
 
 @word
 class size(Measure):
-    """How many units there are in a set."""
+    """How many units there are in a set.
+
+    Example:
+        >>> size(cell.all(correlation(position()) >= 0.9)) >= 1
+    """
 
     units: Units = operand("units")
 
 
 @word
 class overlap(Measure):
-    """Size of the intersection of two sets over the size of the smaller one."""
+    """Size of the intersection of two sets over the size of the smaller one.
+
+    Example:
+        >>> overlap(cell.all(correlation(position()) >= 0.9), cell.best(auroc(char("X")), 3)) <= 0.4
+    """
 
     units: Units = operand("units")
     other: Units = operand("units")
@@ -234,7 +281,11 @@ class overlap(Measure):
 
 @word
 class peak(Moment):
-    """The step at which one unit is largest."""
+    """The step at which one unit is largest.
+
+    Example:
+        >>> share(peak(cell[3]), on=char("X")) >= 0.9
+    """
 
     units: Units = operand("units")
     where: Any = operand("condition", default=None, kw_only=True)
@@ -250,6 +301,9 @@ class share(Measure):
     """Share of sequences in which ``on`` holds at a moment, e.g. at the peak of a unit.
 
     It gets worse where there are extra labels; missing ones go unnoticed but at the peak.
+
+    Example:
+        >>> share(peak(cell[3]), on=char("X")) >= 0.9
     """
 
     moment: Moment | str = operand("moment")
@@ -284,12 +338,20 @@ class Behaviour(Measure):
 
 @word
 class exact_match(Behaviour):
-    """Share of prompts that the network completes exactly."""
+    """Share of prompts that the network completes exactly.
+
+    Example:
+        >>> exact_match() >= 0.99
+    """
 
 
 @word
 class length(Behaviour):
-    """Number of characters generated before the end; of those where a signal holds only, where it is given."""
+    """Number of characters generated before the end; of those where a signal holds only, where it is given.
+
+    Example:
+        >>> moves(length("b"), by=-1, under=delay(cell[3], -1, at=first("X") + 1)) >= 0.8
+    """
 
     what: Any = operand("condition", default=None)
 
@@ -302,7 +364,11 @@ class length(Behaviour):
 
 @word
 class count(Behaviour):
-    """How often a character or signal occurs in the generated text."""
+    """How often a character or signal occurs in the generated text.
+
+    Example:
+        >>> shift(count("b"), under=zero(cell[3], at="X")) <= -1
+    """
 
     what: Any = operand("signal", "symbol")
 
@@ -312,6 +378,9 @@ class step_of(Behaviour):
     """The step at which a token is first generated; a sequence in which it never is does not count.
 
     The end symbol is not part of a text, and comes one step after its last symbol.
+
+    Example:
+        >>> moves(step_of("b"), by=1, under=delay(cell[3], 1, at=first("X"))) >= 0.6
     """
 
     what: Any = operand("symbol", "signal")
@@ -326,6 +395,9 @@ class emits(Behaviour):
     """Share of sequences in which a token is generated at a moment of the text that is due.
 
     The end symbol is not part of a text, and comes one step after its last symbol.
+
+    Example:
+        >>> emits("b", at=first("X") + 1) >= 0.9
     """
 
     what: Any = operand("symbol", "signal")
@@ -338,7 +410,11 @@ class emits(Behaviour):
 
 @word
 class probability(Behaviour):
-    """Mean probability that the token at a moment is this one, given all before it."""
+    """Mean probability that the token at a moment is this one, given all before it.
+
+    Example:
+        >>> probability("b", at=first("X") + 1) >= 0.9
+    """
 
     what: Any = operand("symbol", "signal")
     at: Moment | str = operand("moment", kw_only=True)
@@ -351,21 +427,33 @@ class probability(Behaviour):
 
 @word
 class cross_entropy(Behaviour):
-    """Mean negative log probability of what follows the prompt, in nats, each symbol given all before it."""
+    """Mean negative log probability of what follows the prompt, in nats, each symbol given all before it.
+
+    Example:
+        >>> shift(cross_entropy(), under=to_mean(cell[3])) >= 0.1
+    """
 
     generates = False
 
 
 @word
 class perplexity(Behaviour):
-    """Exponential of the cross-entropy."""
+    """Exponential of the cross-entropy.
+
+    Example:
+        >>> change(perplexity(), under=zero(cell[3])) <= 0.05
+    """
 
     generates = False
 
 
 @word
 class task_measure(Measure):
-    """A measure that the task registers under this name: one number per network."""
+    """A measure that the task registers under this name: one number per network.
+
+    Example:
+        >>> task_measure("largest_exact") >= 13
+    """
 
     name: str = text()
 
@@ -424,17 +512,29 @@ class Difference(Measure):
 
 @word
 class change(Difference):
-    """Edited over clean, minus one."""
+    """Edited over clean, minus one.
+
+    Example:
+        >>> change(count("b"), under=clamp(cell[3], high=0)) <= -0.1
+    """
 
 
 @word
 class shift(Difference):
-    """Edited minus clean."""
+    """Edited minus clean.
+
+    Example:
+        >>> shift(exact_match(), under=set_to(forget_gate[3], 0, at="X")) <= -0.6
+    """
 
 
 @word
 class moves(Difference):
-    """Share of sequences in which the edit moves the measure by exactly ``by``."""
+    """Share of sequences in which the edit moves the measure by exactly ``by``.
+
+    Example:
+        >>> moves(length("b"), by=1, under=delay(cell[3], 1, at=first("X") + 2)) >= 0.8
+    """
 
     by: float = number(kw_only=True)
 
@@ -467,7 +567,11 @@ class OverSeeds(Measure):
 
 @word
 class share_of_seeds(OverSeeds):
-    """Share of networks in which a claim is supported; of those that learnt their task, where it is about units."""
+    """Share of networks in which a claim is supported; of those that learnt their task, where it is about units.
+
+    Example:
+        >>> share_of_seeds(auroc(char("X"), of=hidden[3]) >= 0.95) >= 0.4
+    """
 
     claim: Claim = operand("claim")
 
@@ -478,6 +582,10 @@ class share_of_seeds(OverSeeds):
 
 @word
 class median_over_seeds(OverSeeds):
-    """Median of a measure over networks; over those that learnt their task, where it is of units."""
+    """Median of a measure over networks; over those that learnt their task, where it is of units.
+
+    Example:
+        >>> median_over_seeds(task_measure("largest_exact")) >= 13
+    """
 
     measure: Any = operand("measure")

@@ -17,19 +17,30 @@ def necessary(units: Units, outcome: Any, *, at: Any = None, falls: float = 0.5)
     Args:
         outcome: a measure of behaviour that is the larger the better, e.g. ``probability("b", at="X")``.
         at: the moment or signal of the edit; every step where None.
+
+    Example:
+        >>> necessary(cell[3], probability("b", at="X"), at="X")
     """
     _share("necessary(falls=", falls)
     return change(outcome, under=zero(units, at=at)) <= -falls
 
 
 def sufficient(units: Units, outcome: Any, *, at: Any = None, keeps: float = 0.9) -> Claim:
-    """Claim that with these units alone (``keep_only``) at least this share of an outcome is left."""
+    """Claim that with these units alone (``keep_only``) at least this share of an outcome is left.
+
+    Example:
+        >>> sufficient(cell[3], probability("b", at="X"), at="X")
+    """
     _share("sufficient(keeps=", keeps)
     return change(outcome, under=keep_only(units, at=at)) >= keeps - 1
 
 
 def specific(units: Units, outcome: Any, *, at: Any = None, within: float = 0.05) -> Claim:
-    """Claim that without the units an outcome that is not theirs changes by at most this share, up or down."""
+    """Claim that without the units an outcome that is not theirs changes by at most this share, up or down.
+
+    Example:
+        >>> specific(cell[3], probability("a", at=start), at="X")
+    """
     _share("specific(within=", within)
     return side_effect(change(outcome, under=zero(units, at=at)).between(-within, within))
 
@@ -38,6 +49,9 @@ def minimal(units: Units, outcome: Any, *, at: Any = None, falls: float = 0.1) -
     """Claim that no unit can be left out: alone without one of them, whichever, the units keep less of an outcome.
 
     Less by this share of the outcome in the clean run than all of them alone.
+
+    Example:
+        >>> minimal(cell.all(correlation(position()) >= 0.9), probability("b", at="X"), at="X")
     """
     _share("minimal(falls=", falls)
     alone = change(outcome, under=keep_only(units, at=at))

@@ -42,27 +42,43 @@ class Signal(Expression):
         return AtMost(self, value)
 
     def equals(self, value: float) -> Signal:
-        """Hold where this signal is exactly ``value`` (``==`` compares expressions, not values)."""
+        """Hold where this signal is exactly ``value`` (``==`` compares expressions, not values).
+
+        Example:
+            >>> count_of("a").equals(3)
+        """
         return Equals(self, value)
 
 
 @word
 class char(Signal):
-    """Hold where the sequence has this character (or this token of the task's alphabet)."""
+    """Hold where the sequence has this character (or this token of the task's alphabet).
+
+    Example:
+        >>> auroc(char("X"), of=hidden[3]) >= 0.95
+    """
 
     symbol: str = text()
 
 
 @word
 class one_of(Signal):
-    """Hold where the sequence has any of these characters."""
+    """Hold where the sequence has any of these characters.
+
+    Example:
+        >>> auroc(one_of("aeiou"), of=hidden[3]) >= 0.9
+    """
 
     symbols: str = text()
 
 
 @word
 class regex(Signal):
-    """Hold at every step inside a match of ``pattern`` (Python's ``re``) over the text."""
+    """Hold at every step inside a match of ``pattern`` (Python's ``re``) over the text.
+
+    Example:
+        >>> auroc(regex("[0-9]+"), of=hidden[3]) >= 0.9
+    """
 
     pattern: str = text()
     foresees = True
@@ -76,7 +92,11 @@ class regex(Signal):
 
 @word
 class inside(Signal):
-    """Hold between an opening and a closing mark, both left out; ``close`` is ``open`` unless given."""
+    """Hold between an opening and a closing mark, both left out; ``close`` is ``open`` unless given.
+
+    Example:
+        >>> auroc(inside("(", ")"), of=cell[3]) >= 0.9
+    """
 
     open: str = text()
     close: str | None = text(default=None)
@@ -84,7 +104,11 @@ class inside(Signal):
 
 @word
 class depth(Signal):
-    """How many pairs of ``open`` and ``close`` are open after this step."""
+    """How many pairs of ``open`` and ``close`` are open after this step.
+
+    Example:
+        >>> correlation(depth("(", ")"), of=cell[3]) >= 0.9
+    """
 
     open: str = text()
     close: str = text()
@@ -93,7 +117,11 @@ class depth(Signal):
 
 @word
 class count_of(Signal):
-    """How often ``signal`` has held up to this step, this one included."""
+    """How often ``signal`` has held up to this step, this one included.
+
+    Example:
+        >>> tally = count_of("a") - count_of("b")  # a's read, less b's read
+    """
 
     signal: Signal | str = operand("condition")
     kinds = NUMBER
@@ -101,7 +129,11 @@ class count_of(Signal):
 
 @word
 class remaining(Signal):
-    """How often ``signal`` will still hold after this step."""
+    """How often ``signal`` will still hold after this step.
+
+    Example:
+        >>> correlation(remaining("b"), of=cell[3]) >= 0.9
+    """
 
     signal: Signal | str = operand("condition")
     kinds = NUMBER
@@ -110,14 +142,22 @@ class remaining(Signal):
 
 @word
 class position(Signal):
-    """The step, counted from 0."""
+    """The step, counted from 0.
+
+    Example:
+        >>> correlation(position(), of=cell[3]) >= 0.9
+    """
 
     kinds = NUMBER
 
 
 @word
 class since(Signal):
-    """Steps since ``signal`` last held (0 where it holds); undefined before its first time."""
+    r"""Steps since ``signal`` last held (0 where it holds); undefined before its first time.
+
+    Example:
+        >>> correlation(since("\n"), of=cell[3]) >= 0.7
+    """
 
     signal: Signal | str = operand("condition")
     kinds = NUMBER
@@ -125,7 +165,11 @@ class since(Signal):
 
 @word
 class upcoming(Signal):
-    """The value of ``signal`` at the next step; undefined at the last."""
+    """The value of ``signal`` at the next step; undefined at the last.
+
+    Example:
+        >>> auroc(upcoming(char("b")), of=hidden[3]) >= 0.85
+    """
 
     signal: Signal | str = operand("signal")
     foresees = True
@@ -138,7 +182,11 @@ class upcoming(Signal):
 
 @word
 class steps_to(Signal):
-    """Steps until ``moment`` (0 there, negative after it)."""
+    """Steps until ``moment`` (0 there, negative after it).
+
+    Example:
+        >>> correlation(steps_to(event("due")), of=hidden[3], where=before(event("due"))) <= -0.8
+    """
 
     moment: Moment | str = operand("moment")
     kinds = NUMBER
@@ -147,7 +195,11 @@ class steps_to(Signal):
 
 @word
 class label(Signal):
-    """A value per step that the task provides under this name; where it is 1, it holds."""
+    """A value per step that the task provides under this name; where it is 1, it holds.
+
+    Example:
+        >>> auroc(label("first_is_a"), of=hidden[3], where=char("X")) >= 0.95
+    """
 
     name: str = text()
     foresees = True
@@ -155,14 +207,22 @@ class label(Signal):
 
 @word
 class before(Signal):
-    """Hold at the steps before ``moment``, which is left out."""
+    """Hold at the steps before ``moment``, which is left out.
+
+    Example:
+        >>> mean(of=forget_gate[3], where=before("X")) >= 0.9
+    """
 
     moment: Moment | str = operand("moment")
 
 
 @word
 class after(Signal):
-    """Hold at the steps after ``moment``, which is left out."""
+    """Hold at the steps after ``moment``, which is left out.
+
+    Example:
+        >>> correlation(count_of("b"), of=cell[3], where=after("X")) <= -0.9
+    """
 
     moment: Moment | str = operand("moment")
 
@@ -277,7 +337,11 @@ class Shuffled(Signal, word="shuffled"):
 
 @word
 class symbol(Expression):
-    """A value per sequence that the task provides under this name."""
+    """A value per sequence that the task provides under this name.
+
+    Example:
+        >>> storing = hidden.svm_rfe(symbol("word"), where=before(event("due")), keep=0.35)
+    """
 
     kinds = frozenset({"symbol"})
     name: str = text()
@@ -300,14 +364,22 @@ class Moment(Expression):
 
 @word
 class first(Moment):
-    """The first step at which ``signal`` holds."""
+    """The first step at which ``signal`` holds.
+
+    Example:
+        >>> delay(cell[3], 1, at=first("X") + 2)
+    """
 
     signal: Signal | str = operand("condition")
 
 
 @word
 class last(Moment):
-    """The last step at which ``signal`` holds."""
+    """The last step at which ``signal`` holds.
+
+    Example:
+        >>> probability("b", at=last("a") + 2) >= 0.9
+    """
 
     signal: Signal | str = operand("condition")
     foresees = True
@@ -315,7 +387,11 @@ class last(Moment):
 
 @word
 class event(Moment):
-    """A step that the task provides under this name."""
+    """A step that the task provides under this name.
+
+    Example:
+        >>> probability(symbol("word"), at=event("due")) >= 0.9
+    """
 
     name: str = text()
 
@@ -350,7 +426,17 @@ class Shifted(Moment, word="shifted"):
 
 
 start = Start()
+"""The first step.
+
+Example:
+    >>> add(cell[5], 0.5, at=start + 2)
+"""
 end = End()
+"""The last step.
+
+Example:
+    >>> emits("b", at=end) >= 0.9
+"""
 
 shorthand("signal", str, char)
 shorthand("condition", str, char)

@@ -109,6 +109,9 @@ class Spec(Expression, word="Spec"):
 
     Raises:
         SpecError: naming the sentence and the value that has no meaning.
+
+    Example:
+        >>> counting = Spec("counting/lstm", seeds=20, claims={"it completes its strings": exact_match() >= 0.99})
     """
 
     kinds = frozenset({"spec"})

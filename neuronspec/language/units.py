@@ -49,17 +49,28 @@ class Units(Expression):
         """Return the units of the same index at another site of the same layer.
 
         They keep their sign on hidden, cell and candidate; a gate has none.
+
+        Example:
+            >>> mean(of=cell.best(auroc(char("X"))).on(forget_gate)) >= 0.9
         """
         return On(self, site)
 
     def for_symbol(self, symbol: Expression) -> Units:
-        """Return, of units that are picked for each value of a symbol, those for the value of another symbol."""
+        """Return, of units that are picked for each value of a symbol, those for the value of another symbol.
+
+        Example:
+            >>> hidden.svm_rfe(symbol("word"), keep=0.35).for_symbol(symbol("other_word"))
+        """
         return for_symbol(self, symbol)
 
     def integrated_gradients(
         self, outcome: Expression, *, at: Any, keep: float, baseline: str = "contrast"
     ) -> IntegratedGradients:
-        """Keep those units whose state at ``at`` carries most of ``outcome`` (a share of the site, or a number)."""
+        """Keep those units whose state at ``at`` carries most of ``outcome`` (a share of the site, or a number).
+
+        Example:
+            >>> hidden.integrated_gradients(probability("b", at="X"), at=first("X"), keep=4)
+        """
         return IntegratedGradients(self, outcome, at=at, keep=keep, baseline=baseline)
 
 
@@ -88,18 +99,30 @@ class Site(Units, word="site"):
         return self
 
     def layer(self, number: int) -> Site:
-        """Return this site of layer ``number``, counted from 0."""
+        """Return this site of layer ``number``, counted from 0.
+
+        Example:
+            >>> cell.layer(1)[3]
+        """
         return replace(self, layer_number=number)
 
     def __getitem__(self, index: int) -> Unit:
         return Unit(self, index)
 
     def best(self, score: Expression, n: int = 1) -> Units:
-        """Pick the ``n`` units that score highest on the discovery split, oriented so that the score is positive."""
+        """Pick the ``n`` units that score highest on the discovery split, oriented so that the score is positive.
+
+        Example:
+            >>> cell.best(correlation(count_of("a")))
+        """
         return Best(self, score, n)
 
     def all(self, score: Expression) -> Units:
-        """Pick every unit whose score meets the bound on the discovery split, oriented."""
+        """Pick every unit whose score meets the bound on the discovery split, oriented.
+
+        Example:
+            >>> cell.all(correlation(count_of("a")) >= 0.95)
+        """
         return All(self, score)
 
     def svm_rfe(
@@ -114,6 +137,9 @@ class Site(Units, word="site"):
             keep: how many: a share of the site, or a number from 1.
             accuracy: instead, the fewest with which, and with any larger set, this share of labels is read right on
                 held-out sequences of the discovery split.
+
+        Example:
+            >>> hidden.svm_rfe(symbol("word"), where=before(event("due")), keep=0.35)
         """
         return SvmRfe(self, labels, where=where, keep=keep, accuracy=accuracy)
 
@@ -121,18 +147,61 @@ class Site(Units, word="site"):
         """Pick the units with the largest ``contribution`` (a share of the site, or a number).
 
         Of a symbol's contribution they are picked for each of its values.
+
+        Example:
+            >>> hidden.top(contribution(symbol("word"), at=event("due")), keep=0.1)
         """
         return Top(self, score, keep=keep)
 
 
 hidden = Site("hidden")
+"""The hidden state, which the next step and the read-out see.
+
+Example:
+    >>> mean(of=hidden, absolute=True) <= 0.5
+"""
 cell = Site("cell")
+"""The cell state of an LSTM.
+
+Example:
+    >>> correlation(count_of("a"), of=cell.layer(0)[3]) >= 0.9
+"""
 input_gate = Site("input_gate")
+"""How far an LSTM's unit takes up what is new, from 0 to 1.
+
+Example:
+    >>> mean(of=input_gate[3], where=char("X")) <= 0.35
+"""
 forget_gate = Site("forget_gate")
+"""How much of its cell state an LSTM's unit keeps, from 0 to 1.
+
+Example:
+    >>> mean(of=forget_gate[3], where=before("X")) >= 0.9
+"""
 output_gate = Site("output_gate")
+"""How much of its cell state an LSTM's unit shows in the hidden state, from 0 to 1.
+
+Example:
+    >>> mean(of=output_gate[3], where=char("X")) >= 0.5
+"""
 candidate = Site("candidate")
+"""The new value that the gates let in, from -1 to 1.
+
+Example:
+    >>> spread(of=candidate[3], where=char("a")) <= 0.1
+"""
 update_gate = Site("update_gate")
+"""How much of its last state a GRU's unit keeps, from 0 to 1.
+
+Example:
+    >>> mean(of=update_gate[3], where=before("X")) >= 0.9
+"""
 reset_gate = Site("reset_gate")
+"""How much of the last state a GRU's candidate sees, from 0 to 1.
+
+Example:
+    >>> mean(of=reset_gate[3], where=char("X")) >= 0.5
+"""
 
 
 class Part:
@@ -151,7 +220,17 @@ class Part:
 
 
 encoder = Part("encoder")
+"""The encoder of an encoder-decoder; its sites are named, and cannot be measured yet.
+
+Example:
+    >>> encoder.hidden
+"""
 decoder = Part("decoder")
+"""The decoder of an encoder-decoder; step 0 is the state that the encoder hands over.
+
+Example:
+    >>> mean(of=decoder.hidden[3], where=before(event("due"))) >= 0.1
+"""
 
 
 @word
@@ -370,7 +449,11 @@ class Without(SetOperation, word="units -"):
 
 @word
 class others(Units):
-    """All units of the same site that are not among these."""
+    """All units of the same site that are not among these.
+
+    Example:
+        >>> shift(exact_match(), under=zero(others(cell[3]), at="X")) >= -0.1
+    """
 
     units: Units = operand("units")
 
@@ -380,7 +463,11 @@ class others(Units):
 
 @word
 class each(Units):
-    """These units one by one: a measure of one unit takes the worst of them."""
+    """These units one by one: a measure of one unit takes the worst of them.
+
+    Example:
+        >>> correlation(position(), of=each(cell.all(correlation(position()) >= 0.9))) >= 0.8
+    """
 
     units: Units = operand("units")
 
@@ -397,6 +484,9 @@ class increments(Units):
     """How far each unit moved since the step before; measured, never edited.
 
     A state moves from 0 at the first step; a gate has no increment there.
+
+    Example:
+        >>> spread(of=increments(cell[3]), where=char("a"), relative=True) <= 0.1
     """
 
     units: Units = operand("units")
@@ -411,7 +501,11 @@ class increments(Units):
 
 @word
 class quantile(Expression):
-    """The ``q``-quantile of the values the edited unit has in the clean run, over the steps where ``where`` holds."""
+    """The ``q``-quantile of the values the edited unit has in the clean run, over the steps where ``where`` holds.
+
+    Example:
+        >>> set_to(cell[3], quantile(0.9, where=char("a")), at="X")
+    """
 
     kinds = frozenset({"value"})
     q: float = number(low=0, high=1)
