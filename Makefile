@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify verify-all verify-full test ci-demo crash-test fuzz bench calibrate clean
+.PHONY: verify verify-all verify-full test format docs ci-demo crash-test fuzz bench calibrate clean
 
 verify: .venv/installed  ## the specs that train in seconds
 	$(BIN)/neuronspec verify specs/spec_counting.py
@@ -18,6 +18,14 @@ test: .venv/installed  ## lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+format: .venv/installed  ## puts the code into its one form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/docs  ## the site, in site/; a broken link or an undocumented word fails
+	$(BIN)/python docs/scripts/fill.py
+	$(BIN)/zensical build --strict --clean
 
 ci-demo: .venv/installed  ## the workflow of `init --ci`, played on this machine
 	$(BIN)/python tests/commands/ci_demo.py
@@ -39,5 +47,9 @@ fuzz: .venv/installed  ## spoilt files of runs, locks and networks, 20,000 of th
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+.venv/docs: .venv/installed  # apart, so that tests do not wait for it
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv .neuronspec
+	rm -rf .venv .neuronspec site

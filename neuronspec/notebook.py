@@ -68,8 +68,9 @@ def wrap(
             a read-out after them.
         alphabet: its symbols in the order of its tokens; without one it reads tensors.
         unknown: the symbol of the alphabet that any other character is read as; None refuses such texts.
-        embedding, recurrent, read_out: the parts, where they cannot be found: names, modules or functions. A
-            recurrent part written by hand is an object with ``sites``, ``start`` and ``step`` (see ``Cell``).
+        embedding: what comes before the recurrent part, where it cannot be found: a name, a module or a function.
+        recurrent: likewise; one written by hand is an object with ``sites``, ``start`` and ``step`` (see ``Cell``).
+        read_out: likewise.
         batch_first: whether the module reads ``[batch time]``, where its recurrent part does not say.
 
     Raises:
@@ -319,8 +320,8 @@ class Wrapped:
         for the values stays flat; the signals take one byte per character each, numbers four.
 
         Args:
-            streams, chunk: see ``stream``; a chunk is some 5,000 characters by default. The signals are those of the
-                whole text, across its streams.
+            streams: see ``stream``; the signals are those of the whole text, across its streams.
+            chunk: see ``stream``; some 5,000 characters by default.
             progress: told the characters done, of how many.
 
         Raises:

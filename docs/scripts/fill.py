@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def of_instances() -> dict[str, str]:
     found = {}
     for file in (ROOT / "neuronspec" / "language").glob("*.py"):
         body = ast.parse(file.read_text("utf-8")).body
-        for assigned, below in zip(body, body[1:], strict=False):
+        for assigned, below in pairwise(body):
             match assigned, below:
                 case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(text))):
                     found[name] = text

@@ -131,7 +131,10 @@ class checkpoint:
             name there is one for each seed.
         build: returns the module, with fresh weights; seeded, it gives the untrained twin too.
         alphabet: the module's symbols, in the order of its tokens; the task's own where None.
-        embedding, recurrent, read_out, batch_first: what is not found by itself in the module (see ``wrap``).
+        embedding: what is not found by itself in the module (see ``wrap``).
+        recurrent: likewise.
+        read_out: likewise.
+        batch_first: whether the module reads ``[batch time]``, where its recurrent part does not say.
     """
 
     file: str | PathLike[str]
