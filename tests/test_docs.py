@@ -15,6 +15,7 @@ import neuronspec.networks
 import neuronspec.testing
 from neuronspec.cli import main
 from neuronspec.cli.start import STARTER, WORKFLOW
+from neuronspec.ledger.runs import read
 from neuronspec.networks import __all__ as OF_TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +151,19 @@ def test_a_word_without_docstring_or_example_fails(text, monkeypatch):
     monkeypatch.setattr(fill, "docstring", lambda name: text)
     with pytest.raises(fill.Undocumented, match="zero: expected a docstring with an example"):
         fill.words("zero")
+
+
+def test_every_spec_file_has_a_page_of_findings_and_a_kept_run():
+    names = {file.stem.removeprefix("spec_") for file in (ROOT / "specs").glob("spec_*.py")}
+    assert {name for name in names if f"<!-- table: {name}" not in PAGES.get(f"docs/findings/{name}.md", "")} == set()
+
+
+def test_the_findings_say_how_many_claims_of_the_kept_runs_came_out_as_stated():
+    runs = [file for file in (ROOT / "docs/findings/runs").glob("*.json") if "other-seeds" not in file.name]
+    claims = [claim for file in runs for claim in read(file)["claims"]]
+    as_stated = sum(claim["verdict"] == claim["expected"] for claim in claims)
+    assert f"{as_stated} of {len(claims)} claims came out as stated" in PAGES["docs/findings/index.md"]
+    assert f"what {len(claims)} claims" in PAGES["README.md"]
 
 
 def test_every_command_is_on_the_page_of_commands():

@@ -68,6 +68,11 @@ class Units(Expression):
     ) -> IntegratedGradients:
         """Keep those units whose state at ``at`` carries most of ``outcome`` (a share of the site, or a number).
 
+        Args:
+            keep: how many: a share of the site, or a number from 1.
+            baseline: where the gradients set out from: ``zero``; ``mean``; ``pair``, the paired sequence; ``contrast``,
+                the mean of the sequences with another token; ``past``, the mean of the sequence's own steps before.
+
         Example:
             >>> hidden.integrated_gradients(probability("b", at="X"), at=first("X"), keep=4)
         """
