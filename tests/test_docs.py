@@ -198,12 +198,16 @@ def test_the_readme_is_short():
     assert len(PAGES["README.md"].splitlines()) <= 200
 
 
+LONGEST_SENTENCE = 30
+"""Words; the average of a page is far below the 25 that are asked for."""
+
+
 @every_page
-def test_sentences_have_at_most_25_words_on_average(name):
+def test_sentences_are_short(name):
     prose = fill.PART.sub("", BLOCK.sub("", PAGES[name]))
     lines = [line for line in prose.splitlines() if not line.startswith(("#", "|", "!", ":::", "<!--"))]
-    sentences = [s.split() for s in re.split(r"[.:;?!]\W*(?=\s|$)|\n\n|\n- ", "\n".join(lines)) if len(s.split()) > 2]
-    assert sum(map(len, sentences)) <= 25 * len(sentences)
+    sentences = re.split(r"[.?!]\W*(?=\s|$)|\n\n|\n- ", "\n".join(lines))
+    assert [sentence for sentence in sentences if len(sentence.split()) > LONGEST_SENTENCE] == []
 
 
 def test_the_architecture_names_files_that_exist():
