@@ -45,12 +45,12 @@ said, left = probability(asked, at=due), steps_to(due)
 now = left.equals(0)
 on_the_way = before(due) & (position() >= 1)
 
-# Three stages: a linear machine reads the label from these units, they carry the probability of the word, and
+# Three stages: a linear SVM reads the label from these units, they carry the probability of the word, and
 # (the claims) editing them does what their role says. Of storing units there is one set for each word.
 
 
 def read(label):
-    """Return the 35 % of the units that a linear machine keeps to read a label before the word is due."""
+    """Return the 35 % of the units that a linear SVM keeps to read a label before the word is due."""
     return decoder.hidden.svm_rfe(label, where=before(due), keep=0.35)
 
 
@@ -81,7 +81,7 @@ def lost(units, at=due - 1):
 
 
 def later(units, steps):
-    """How often the word comes so many steps late when units are set back by as many."""
+    """How often the word comes so many steps late when units are given the values of as many steps earlier."""
     return emits(asked, at=due + steps, under=delay(units, steps, at=due - 1))
 
 
@@ -106,7 +106,7 @@ task = Spec(
         "the word can be read from the hidden state at every step before it is due": (
             probe(asked, of=decoder.hidden, where=before(due)) >= 0.95
         ),
-        "a linear machine reads how many steps are left in 95 %": refuted(
+        "a linear SVM reads how many steps are left in 95 %": refuted(
             probe(left, of=decoder.hidden, where=before(due)) >= 0.95
         ),
         "the triggering units tell when one step is left": (
@@ -117,7 +117,7 @@ task = Spec(
         "of other lines it says any word where it stood": "98.5, 98.1 %",
         "and while random words are read in place of its own": "98.0 %",
         "the word can be read from the hidden state at every step before it is due": "> 95 %",
-        "a linear machine reads how many steps are left in 95 %": "> 95 %",
+        "a linear SVM reads how many steps are left in 95 %": "> 95 %",
         "the triggering units tell when one step is left": "> 95 %",
     },
 )
@@ -157,20 +157,20 @@ counting_units = Spec(
     says="A fifth of the hidden units counts down to the position.",
     source=SOURCE,
     claims={
-        "set back by one step, the word comes one step late": (later(counting, 1) >= 0.90).against(
+        "given values one step earlier, the word comes one step late": (later(counting, 1) >= 0.90).against(
             matched_displacement()
         ),
-        "set back by two, two steps late in half of the runs at least": (later(counting, 2) >= 0.45).against(
-            matched_displacement()
-        ),
-        "all units that tell the steps, set back by two: two": (later(read(left), 2) >= 0.85).against(
+        "given values two steps earlier, two steps late in half of the runs at least": (
+            later(counting, 2) >= 0.45
+        ).against(matched_displacement()),
+        "all units that tell the steps, given values two steps earlier: two": (later(read(left), 2) >= 0.85).against(
             matched_displacement()
         ),
         "and by three: three": (later(read(left), 3) >= 0.85).against(matched_displacement()),
-        "set back by one step, its first time is exactly one step late, in half of the runs at least": (
+        "given values one step earlier, its first time is exactly one step late, in half of the runs at least": (
             moves(step_of(asked), by=1, under=delay(counting, 1, at=due - 1)) >= 0.50
         ).against(matched_displacement()),
-        "with the whole state set back, nearly always": side_effect(
+        "with the whole state given earlier values, nearly always": side_effect(
             moves(step_of(asked), by=1, under=delay(decoder.hidden, 1, at=due - 1)) >= 0.90
         ),
         "three quarters of them are enough for one step": later(counters(0.15), 1) >= 0.80,
@@ -184,8 +184,8 @@ counting_units = Spec(
         ),
     },
     reported={
-        "set back by one step, the word comes one step late": "99.9, 99.5 %",
-        "set back by two, two steps late in half of the runs at least": "99.9, 99.3 %",
+        "given values one step earlier, the word comes one step late": "99.9, 99.5 %",
+        "given values two steps earlier, two steps late in half of the runs at least": "99.9, 99.3 %",
         "and by three: three": "99.3, 98.9 % (of a fifth)",
     },
 )

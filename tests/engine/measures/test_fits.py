@@ -1,4 +1,4 @@
-"""What a line or a linear machine reads from units, fitted on one split and judged on the other: scikit-learn's."""
+"""What a line or a linear SVM reads from units, fitted on one split and judged on the other: scikit-learn's."""
 
 from dataclasses import replace
 
