@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from project_files import make
 
 from neuronspec.cli import main
+from neuronspec.ledger import runs
 from neuronspec.networks.store import RecipeStore
 from neuronspec.networks.training import Trained
 from neuronspec.project import Project
@@ -113,7 +114,7 @@ def test_a_network_that_broke_fails_with_the_sentence_and_passes_when_restored(r
 
 
 def test_what_does_not_matter_to_the_numbers_does_not_fail(run, tmp_path):
-    """Other threads, other processes, and arithmetic that rounds otherwise, from an empty store."""
+    """Threads and processes, which change no digit, and arithmetic that rounds otherwise; each from an empty store."""
     layouts = [
         {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"},
@@ -124,6 +125,14 @@ def test_what_does_not_matter_to_the_numbers_does_not_fail(run, tmp_path):
         store = ["--store", str(tmp_path / f"store {number}")]
         done = subprocess.run([*command, *store], env=os.environ | layout, capture_output=True, text=True)
         assert (done.returncode, layout, done.stdout[-2000:] * done.returncode) == (0, layout, "")
+    first, second = (latest_claims(tmp_path / f"store {number}") for number in (0, 1))
+    assert first == second
+
+
+def latest_claims(store):
+    """The claims of the latest run, without the seconds that they took."""
+    claims = runs.read(runs.kept(runs.folder_of(store))[0])["claims"]
+    return [{name: value for name, value in c.items() if name not in ("seconds", "shared")} for c in claims]
 
 
 def test_a_spec_that_lost_gained_or_changed_a_claim(run):

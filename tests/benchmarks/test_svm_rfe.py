@@ -5,7 +5,6 @@ import pytest
 import torch
 from sklearn.feature_selection import RFE
 from sklearn.svm import LinearSVC
-from threadpoolctl import threadpool_limits
 
 from neuronspec.engine.numerics.linear_svm import eliminate
 from neuronspec.networks.threads import one_thread
@@ -39,7 +38,7 @@ def test_elimination(benchmark, samples, units, how):
     benchmark.group = f"pick: SVM-RFE, {samples} x {units}"
     x, y = problems(1, samples, units)
     once = how is scikit_learn
-    with one_thread(), threadpool_limits(1):
+    with one_thread():
         found = benchmark.pedantic(how, (x, y), rounds=1 if once else 5, warmup_rounds=0 if once else 1)
         assert once or found == scikit_learn(x, y)
 
