@@ -29,6 +29,12 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    """What a test draws does not depend on those that ran before it in its process."""
+    torch.manual_seed(271828)  # small seeds are those of modules that tests build: what differs should
+
+
 @pytest.fixture
 def with_threads():
     """Gives every pool so many threads; puts them back in the end."""
