@@ -97,15 +97,16 @@ class Project:
             NeuronspecError: of the kind that was raised inside, or SpecError where the file is not valid Python.
         """
         name = f"{_package(file.parent)}.{file.stem}"
-        found = importlib.util.spec_from_file_location(name, file, loader=_AsItIsNow(name, str(file)))
-        if not file.is_file() or found is None or found.loader is None:
+        loader = _AsItIsNow(name, str(file))
+        found = importlib.util.spec_from_loader(name, loader)
+        if file.suffix != ".py" or not file.is_file() or found is None:
             raise ProjectError(f"{self.shown(file)}: no such Python file")
         module = importlib.util.module_from_spec(found)
         sys.modules[name] = module  # dataclasses and pickle look a module up by its name
         if str(self.root) not in sys.path:
             sys.path.append(str(self.root))  # a task file imports the code that it lies beside
         try:
-            found.loader.exec_module(module)
+            loader.exec_module(module)
         except NeuronspecError as error:
             raise type(error)(f"{self._place(file, error)}: {error}") from error
         except SyntaxError as error:

@@ -31,6 +31,13 @@ def test_a_file_is_read_as_it_is_now_even_if_it_was_edited_within_a_second(tmp_p
     assert Project.at(tmp_path).task("tiny").recipe("lstm").steps == 9
 
 
+@pytest.mark.parametrize("name", ["none.py", "notes.txt"])
+def test_what_is_no_python_file_is_not_run(tmp_path, name):
+    (tmp_path / "notes.txt").write_text("1 / 0\n")
+    with pytest.raises(ProjectError, match=f"{name}: no such Python file"):
+        Project.at(tmp_path).load(tmp_path / name)
+
+
 WRONG = {
     "unknown setting": ('spec = ["x"]', "[tool.neuronspec] has no setting 'spec'; did you mean 'specs'?"),
     "not a list": ('specs = "x"', "[tool.neuronspec] specs = 'x': expected, e.g., ('specs',)"),
