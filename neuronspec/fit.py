@@ -25,7 +25,7 @@ from neuronspec.language.measures import (
 )
 from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
+from neuronspec.language.units import Base, On, Picked, Site, each
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.tasks import Task, Text
 
@@ -86,7 +86,7 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
 def misplaced(expression: Expression) -> Iterator[str]:
     """What is wrong with words that mean something in one place only."""
     asked = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
-    scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Top)}
+    scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Picked) and whole.score is not None}
     for part in expression.walk():
         if isinstance(part, peak) and id(part) not in asked:
             yield f"{part}: the step of a peak is asked of share(peak(...), on=...) alone"
@@ -119,18 +119,19 @@ def place_problems(claim: Expression, name: str, sizes: Sizes, encoder: bool = F
         if isinstance(part, Site) and id(part) not in inherited:
             yield from _part_problems(part, name, encoder)
             yield from _layer_problems(part, name, layers)
-        elif isinstance(part, Unit | Best):
-            site = part.site
-            units = sizes.get((site.layer_number or 0, site.name))
-            wanted = part.index + 1 if isinstance(part, Unit) else part.n
-            if units is not None and wanted > units:
-                yield f"{part}: {name} has {units} units per layer, 0 to {units - 1}"
-        elif isinstance(part, SvmRfe | Top | IntegratedGradients):
-            units = sizes.get((part.of_site.layer_number or 0, part.of_site.name))
-            if units is not None and (part.keep or 0) > units:
-                yield f"{part}: keep={part.keep:g} of {units} units"
-            if isinstance(part, Top) and (part.site.name != "hidden" or (part.site.layer_number or 0) != layers - 1):
-                yield f"{part}: the read-out reads hidden of layer {layers - 1}, not {part.site}"
+        elif isinstance(part, Base):
+            yield from _base_problems(part, name, sizes, layers)
+
+
+def _base_problems(base: Base, name: str, sizes: Sizes, layers: int) -> Iterator[str]:
+    place = base.of_site.layer_number or 0, base.of_site.name
+    units = sizes.get(place)
+    if units is not None and base.fewest > units:
+        yield f"{base}: {name} has {units} units per layer, 0 to {units - 1}"
+    if units is not None and (base.keep or 0) > units:
+        yield f"{base}: keep={base.keep:g} of {units} units"
+    if base.by_read_out and place != (layers - 1, "hidden"):
+        yield f"{base}: the read-out reads hidden of layer {layers - 1}, not {base.of_site}"
 
 
 def _part_problems(site: Site, name: str, encoder: bool) -> Iterator[str]:

@@ -16,7 +16,7 @@ from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.fit import Sizes
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.units import Picked, Site, Unit
+from neuronspec.language.units import Base, Site
 from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 
@@ -198,19 +198,11 @@ Lane = Mapping[Expression, Chosen]
 """What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
 
 
-def is_base(expression: Expression) -> bool:
-    """Return whether an expression stands for units of its own: a pick, or a named unit."""
-    return isinstance(expression, Picked | Unit | words.IntegratedGradients)
-
-
-def bases(expression: Expression) -> list[Expression]:
+def bases(expression: Expression) -> list[Base]:
     """Return the picks and named units that an expression rests on, each once, in the order they are read."""
-    if is_base(expression):
+    if isinstance(expression, Base):
         return [expression]
-    found: dict[Expression, None] = {}
-    for part in expression.operands():
-        found |= dict.fromkeys(bases(part))
-    return list(found)
+    return list(dict.fromkeys(base for part in expression.operands() for base in bases(part)))
 
 
 def layer_of(site: Site) -> int:
@@ -239,10 +231,8 @@ def units(expression: object, lane: Lane, sizes: Sizes) -> Chosen:
     raise NotImplementedError(f"no units for {expression!r}")
 
 
-@units.register(Picked)
-@units.register(Unit)
-@units.register(words.IntegratedGradients)
-def _units_of_base(expression: Expression, lane: Lane, sizes: Sizes) -> Chosen:
+@units.register
+def _units_of_base(expression: Base, lane: Lane, sizes: Sizes) -> Chosen:
     return lane[expression]
 
 

@@ -10,7 +10,7 @@ from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, enclosed, flag, number, operand, rewritten, text, word
 from neuronspec.language.interventions import Intervention, Together
 from neuronspec.language.signals import Moment, Shuffled, char, event, label, one_of, symbol
-from neuronspec.language.units import SvmRfe, Units, increments
+from neuronspec.language.units import Picked, Units, increments
 
 
 class Measure(Expression):
@@ -450,8 +450,8 @@ def with_shuffled_labels(expression: Any, draw: int = 0) -> Any:
     def change(part: Expression) -> Expression:
         if isinstance(part, SignalMeasure):
             return replace(part, signal=Shuffled(part.signal, draw=draw))
-        if isinstance(part, probe | SvmRfe):
-            return replace(part, labels=Shuffled(part.labels, draw=draw))  # type: ignore[arg-type]
+        if isinstance(part, probe | Picked) and part.labels is not None:
+            return replace(part, labels=Shuffled(part.labels, draw=draw))
         return part
 
     return rewritten(expression, change)

@@ -24,7 +24,6 @@ from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, Uni
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import Shuffled, symbol
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.tasks import Example
 
@@ -110,7 +109,7 @@ def kept(keep: float, size: int) -> int:
 
 @pick.register
 def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
-    asked = base.labels.signal if isinstance(base.labels, Shuffled) else base.labels
+    symbol = base.by_symbol
     with subject.clock.phase("pick"):
         clean, site = subject.clean("discovery"), _whole(base.site, subject)
         known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
@@ -126,17 +125,17 @@ def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
         if not new.any():
             raise Undecidable(f"{base}: no label in the sequences held out, every {HELD_OUT}th")
         judged, told = values[new], torch.from_numpy(known.classes[new])
-        if not isinstance(asked, symbol):
+        if symbol is None:
             y, told = linear_svm.one_vs_rest(labels[None], len(known.names)), told[None]
         else:  # one problem for each value: that value against all others
             of = torch.arange(len(known.names))[:, None]
             y, told = ((labels == of).double() * 2 - 1)[:, None], (told == of).long()
         scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), told))
-        if not isinstance(asked, symbol):
+        if symbol is None:
             subject.rankings[base] = scored[0]
             return sets[0]
-        subject.rankings[base] = ScoresByValue(asked.name, {(v,): s for v, s in zip(known.names, scored, strict=True)})
-        return UnitSets((asked.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
+        subject.rankings[base] = ScoresByValue(symbol.name, {(v,): s for v, s in zip(known.names, scored, strict=True)})
+        return UnitSets((symbol.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
 
 
 def _eliminated(
@@ -166,11 +165,11 @@ def _eliminated(
 def _pick_top(base: words.Top, subject: Subject) -> Chosen:
     with subject.clock.phase("pick"):
         score, examples = contributions(base.score, base.site, subject)
-        whole, asked = _whole(base.site, subject), base.score.what  # type: ignore[attr-defined]
-        if not isinstance(asked, symbol):
+        whole, symbol = _whole(base.site, subject), base.by_symbol
+        if symbol is None:
             return _ranked(base, subject, np.nanmean(score, 0), kept(base.keep, score.shape[1]))
-        means = _mean_by_value(score, [example.symbols.get(asked.name, "") for example in examples])
-        return _best_of_each(base, subject, asked.name, {v: (whole, mean) for v, mean in means.items()})
+        means = _mean_by_value(score, [example.symbols.get(symbol.name, "") for example in examples])
+        return _best_of_each(base, subject, symbol.name, {v: (whole, mean) for v, mean in means.items()})
 
 
 def _mean_by_value(score: Float[np.ndarray, "batch unit"], value: Sequence[str]) -> dict[tuple[str, ...], np.ndarray]:
