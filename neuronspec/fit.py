@@ -11,7 +11,6 @@ from typing import Any
 from neuronspec.errors import SpecError, TaskError, did_you_mean, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Together
 from neuronspec.language.measures import (
     Behaviour,
     Difference,
@@ -152,9 +151,8 @@ def _signal_problems(claim: Expression) -> Iterator[str]:
         or (isinstance(part, Difference) and isinstance(part.measure, Behaviour) and part.measure.generates)
     ]
     for under in generating:
-        for edit in under.edits if isinstance(under, Together) else (under,):
-            at = getattr(edit, "at", None)
-            if at is not None and not isinstance(at, Moment):
+        for edit in under.single_edits() if under is not None else ():
+            if edit.at is not None and not isinstance(edit.at, Moment):
                 told = "the state at a step says the symbol there, so that no signal of it can say when to edit"
                 yield f"{edit}: {told}; name a moment, or leave at= out"
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, enclosed, flag, number, operand, rewritten, text, word
-from neuronspec.language.interventions import Intervention, Together
+from neuronspec.language.interventions import Intervention
 from neuronspec.language.signals import Moment, Shuffled, char, event, label, one_of, symbol
 from neuronspec.language.units import Picked, Units, increments
 
@@ -378,8 +378,7 @@ def _want_token(measure: Any) -> None:
 
 def refuse_foresight(measure: Expression, under: Intervention) -> None:
     """Raise SpecError where an edit of a generating run would need to know what comes later."""
-    edits = under.edits if isinstance(under, Together) else (under,)
-    moments = [edit.at for edit in edits if getattr(edit, "at", None) is not None]  # type: ignore[attr-defined]
+    moments = [edit.at for edit in under.single_edits() if edit.at is not None]
     for inner in (inner for moment in moments for inner in moment.walk()):
         if getattr(inner, "foresees", False):
             raise SpecError(

@@ -32,7 +32,7 @@ from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.fit import Sizes
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Intervention, freeze
+from neuronspec.language.interventions import Intervention
 from neuronspec.networks.cells.cell import Place, State
 from neuronspec.networks.models import later
 from neuronspec.networks.tasks import Completion, Example, Text
@@ -166,7 +166,7 @@ class Subject:
         clean: Callable[[], Activations],
         codes: np.ndarray | None = None,
     ) -> Compiled:
-        if not self.network.causal and any(isinstance(part, freeze) for part in under.walk()):
+        if not self.network.causal and any(edit.lasts for edit in under.single_edits()):
             raise NetworkError(f"{under}: {self.network.name} reads backwards too, where no step comes from then on")
         like = next(iter(self.network.start(1)[0].values()))
         discovery, paired = lambda: self.clean("discovery"), lambda: self._paired
