@@ -62,8 +62,8 @@ def _dueless(claim: Claim, task: Task) -> Iterator[str]:
     """Measures of what is due, on a task of the network's own words: there is none but what it says."""
     for part in claim.walk() if task.generated_only else ():
         if isinstance(part, exact_match | cross_entropy | perplexity):
-            told = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
-            yield f"{part}: {told}; register a measure of the task's own"
+            why = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
+            yield f"{part}: {why}; register a measure of the task's own"
 
 
 def _problems(claim: Claim, task: Task) -> Iterator[str]:
@@ -72,8 +72,8 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
         if not _may_occur(part, task.vocabulary):
             near = nearest(part.symbol, task.vocabulary) if task.of_words and isinstance(part, char) else ""
             words = f"the {len(task.alphabet)} words of {task.name}"
-            told = words if task.of_words else f"the alphabet of {task.name}, {task.alphabet!r}"
-            yield f"{part}: not in {told}{near}"
+            vocabulary = words if task.of_words else f"the alphabet of {task.name}, {task.alphabet!r}"
+            yield f"{part}: not in {vocabulary}{near}"
         if isinstance(part, event | symbol | label) and part.name not in (known := task.named_by_examples[part.word]):
             yield f"{part}: no example of task {task.name} has this {part.word}{did_you_mean(part.name, known)}"
         if isinstance(part, task_measure) and part.name not in task.measures:
@@ -84,10 +84,10 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
 
 def misplaced(expression: Expression) -> Iterator[str]:
     """What is wrong with words that mean something in one place only."""
-    asked = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
+    shared = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
     scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Picked) and whole.score is not None}
     for part in expression.walk():
-        if isinstance(part, peak) and id(part) not in asked:
+        if isinstance(part, peak) and id(part) not in shared:
             yield f"{part}: the step of a peak is asked of share(peak(...), on=...) alone"
         if isinstance(part, contribution) and id(part) not in scored:
             yield f"{part}: a contribution is a score for site.top(...), not a measure of its own"
@@ -153,8 +153,8 @@ def _signal_problems(claim: Expression) -> Iterator[str]:
     for under in generating:
         for edit in under.single_edits() if under is not None else ():
             if edit.at is not None and not isinstance(edit.at, Moment):
-                told = "the state at a step says the symbol there, so that no signal of it can say when to edit"
-                yield f"{edit}: {told}; name a moment, or leave at= out"
+                problem = "the state at a step says the symbol there, so that no signal of it can say when to edit"
+                yield f"{edit}: {problem}; name a moment, or leave at= out"
 
 
 def _layer_problems(site: Site, name: str, layers: int) -> Iterator[str]:

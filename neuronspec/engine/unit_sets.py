@@ -144,13 +144,13 @@ def common_values(chosen: Collection[Chosen]) -> tuple[tuple[str, ...], list[Val
     """The symbols that some sets are per value of, and the values that go together; of one symbol there is one."""
     per_value = [c for c in chosen if isinstance(c, UnitSets)]
     symbols = tuple(dict.fromkeys(name for c in per_value for name in c.symbols))
-    found: dict[Value, None] = {}
+    values: dict[Value, None] = {}
     for several in product(*(c.sets for c in per_value)):
         named = [dict(zip(c.symbols, value, strict=True)) for c, value in zip(per_value, several, strict=True)]
         together = {name: value for each in named for name, value in each.items()}
         if all(each.items() <= together.items() for each in named):
-            found[tuple(together[name] for name in symbols)] = None
-    return symbols, list(found)
+            values[tuple(together[name] for name in symbols)] = None
+    return symbols, list(values)
 
 
 def of_value(chosen: Chosen, symbols: tuple[str, ...], value: Value) -> UnitSet:
@@ -177,9 +177,9 @@ class Scores:
         """Return the best ten, the median score and how many there are."""
         middle = self.scored[len(self.scored) // 2][2] if self.scored else None
         best = [{"index": i, "sign": s, "score": score} for i, s, score in self.scored[:10]]
-        told: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
-        told |= {"curve": list(self.curve)} if self.curve else {}
-        return told if math.isnan(self.completeness) else told | {"completeness": self.completeness}
+        document: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
+        document |= {"curve": list(self.curve)} if self.curve else {}
+        return document if math.isnan(self.completeness) else document | {"completeness": self.completeness}
 
 
 @dataclass(frozen=True)
@@ -212,13 +212,13 @@ def layer_of(site: Site) -> int:
 
 def places(expressions: Sequence[Expression], sizes: Sizes) -> set[Place]:
     """Return every layer and site of a network that some expression reads or edits."""
-    asked: set[Place] = set()
+    needed: set[Place] = set()
     for expression in expressions:
         sites = [e for e in expression.walk() if isinstance(e, Site)]
         moved = {e.site.name for e in expression.walk() if isinstance(e, words.On) and e.site.layer_number is None}
         layers = {layer_of(site) for site in sites}
-        asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
-    return asked & set(sizes)
+        needed |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
+    return needed & set(sizes)
 
 
 @singledispatch
@@ -318,5 +318,5 @@ def _union(left: UnitSet, right: UnitSet) -> UnitSet:
 
 
 def _common(wanted: bool, left: UnitSet, right: UnitSet) -> UnitSet:
-    kept = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
-    return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))
+    common = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
+    return replace(left, indices=tuple(i for i, _ in common), signs=tuple(s for _, s in common))

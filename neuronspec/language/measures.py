@@ -89,8 +89,8 @@ class Detection(SignalMeasure):
     def check(self) -> None:
         super().check()
         if "condition" not in self.signal.kinds:
-            told = f"a detector tells yes from no; compare the number, e.g. {enclosed(self.signal)} >= 1"
-            raise SpecError(f"{self.word}({self.signal}): {told}")
+            problem = f"a detector tells yes from no; compare the number, e.g. {enclosed(self.signal)} >= 1"
+            raise SpecError(f"{self.word}({self.signal}): {problem}")
 
 
 @word

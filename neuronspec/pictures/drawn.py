@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.measures.evaluate import View, of_claim, scores
 from neuronspec.engine.measures.of_units import activations
-from neuronspec.engine.picks.picks import found, kept
+from neuronspec.engine.picks.picks import found, number_to_keep
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import NOWHERE, holds, moments
 from neuronspec.engine.unit_sets import Chosen, Lane, UnitSet, UnitSets, bases, layer_of, set_by_set, units
@@ -351,8 +351,8 @@ def by_size(claim: Claim, subject: Subject) -> BySize:
     picks = _with_keep(claim)
     most = min(_candidates(pick, subject) for pick in picks)
     of = subject.sizes[layer_of(picks[0].of_site), picks[0].of_site.name]
-    stated = min(kept(picks[0].keep, of), most)
-    sizes = sorted({n for percent in PERCENT if (n := kept(percent / 100, of)) <= most} | {stated, most})
+    stated = min(number_to_keep(picks[0].keep, of), most)
+    sizes = sorted({n for percent in PERCENT if (n := number_to_keep(percent / 100, of)) <= most} | {stated, most})
     own, random = np.full(len(sizes), np.nan), np.full((len(sizes), 3), np.nan)
     for number, size in enumerate(sizes):
         lane = {b: found(b, subject)[b] for b in bases(claim.measure)} | {b: _keeping(size, b, subject) for b in picks}
