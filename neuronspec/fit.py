@@ -11,7 +11,6 @@ from typing import Any
 from neuronspec.errors import SpecError, TaskError, did_you_mean, nearest
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Together
 from neuronspec.language.measures import (
     Behaviour,
     Difference,
@@ -25,7 +24,7 @@ from neuronspec.language.measures import (
 )
 from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Best, IntegratedGradients, On, Site, SvmRfe, Top, Unit, each
+from neuronspec.language.units import Base, On, Picked, Site, each
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.tasks import Task, Text
 
@@ -63,8 +62,8 @@ def _dueless(claim: Claim, task: Task) -> Iterator[str]:
     """Measures of what is due, on a task of the network's own words: there is none but what it says."""
     for part in claim.walk() if task.generated_only else ():
         if isinstance(part, exact_match | cross_entropy | perplexity):
-            told = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
-            yield f"{part}: {told}; register a measure of the task's own"
+            why = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
+            yield f"{part}: {why}; register a measure of the task's own"
 
 
 def _problems(claim: Claim, task: Task) -> Iterator[str]:
@@ -73,8 +72,8 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
         if not _may_occur(part, task.vocabulary):
             near = nearest(part.symbol, task.vocabulary) if task.of_words and isinstance(part, char) else ""
             words = f"the {len(task.alphabet)} words of {task.name}"
-            told = words if task.of_words else f"the alphabet of {task.name}, {task.alphabet!r}"
-            yield f"{part}: not in {told}{near}"
+            vocabulary = words if task.of_words else f"the alphabet of {task.name}, {task.alphabet!r}"
+            yield f"{part}: not in {vocabulary}{near}"
         if isinstance(part, event | symbol | label) and part.name not in (known := task.named_by_examples[part.word]):
             yield f"{part}: no example of task {task.name} has this {part.word}{did_you_mean(part.name, known)}"
         if isinstance(part, task_measure) and part.name not in task.measures:
@@ -85,10 +84,10 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
 
 def misplaced(expression: Expression) -> Iterator[str]:
     """What is wrong with words that mean something in one place only."""
-    asked = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
-    scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Top)}
+    shared = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
+    scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Picked) and whole.score is not None}
     for part in expression.walk():
-        if isinstance(part, peak) and id(part) not in asked:
+        if isinstance(part, peak) and id(part) not in shared:
             yield f"{part}: the step of a peak is asked of share(peak(...), on=...) alone"
         if isinstance(part, contribution) and id(part) not in scored:
             yield f"{part}: a contribution is a score for site.top(...), not a measure of its own"
@@ -119,18 +118,19 @@ def place_problems(claim: Expression, name: str, sizes: Sizes, encoder: bool = F
         if isinstance(part, Site) and id(part) not in inherited:
             yield from _part_problems(part, name, encoder)
             yield from _layer_problems(part, name, layers)
-        elif isinstance(part, Unit | Best):
-            site = part.site
-            units = sizes.get((site.layer_number or 0, site.name))
-            wanted = part.index + 1 if isinstance(part, Unit) else part.n
-            if units is not None and wanted > units:
-                yield f"{part}: {name} has {units} units per layer, 0 to {units - 1}"
-        elif isinstance(part, SvmRfe | Top | IntegratedGradients):
-            units = sizes.get((part.of_site.layer_number or 0, part.of_site.name))
-            if units is not None and (part.keep or 0) > units:
-                yield f"{part}: keep={part.keep:g} of {units} units"
-            if isinstance(part, Top) and (part.site.name != "hidden" or (part.site.layer_number or 0) != layers - 1):
-                yield f"{part}: the read-out reads hidden of layer {layers - 1}, not {part.site}"
+        elif isinstance(part, Base):
+            yield from _base_problems(part, name, sizes, layers)
+
+
+def _base_problems(base: Base, name: str, sizes: Sizes, layers: int) -> Iterator[str]:
+    place = base.of_site.layer_number or 0, base.of_site.name
+    units = sizes.get(place)
+    if units is not None and base.fewest > units:
+        yield f"{base}: {name} has {units} units per layer, 0 to {units - 1}"
+    if units is not None and (base.keep or 0) > units:
+        yield f"{base}: keep={base.keep:g} of {units} units"
+    if base.by_read_out and place != (layers - 1, "hidden"):
+        yield f"{base}: the read-out reads hidden of layer {layers - 1}, not {base.of_site}"
 
 
 def _part_problems(site: Site, name: str, encoder: bool) -> Iterator[str]:
@@ -151,11 +151,10 @@ def _signal_problems(claim: Expression) -> Iterator[str]:
         or (isinstance(part, Difference) and isinstance(part.measure, Behaviour) and part.measure.generates)
     ]
     for under in generating:
-        for edit in under.edits if isinstance(under, Together) else (under,):
-            at = getattr(edit, "at", None)
-            if at is not None and not isinstance(at, Moment):
-                told = "the state at a step says the symbol there, so that no signal of it can say when to edit"
-                yield f"{edit}: {told}; name a moment, or leave at= out"
+        for edit in under.single_edits() if under is not None else ():
+            if edit.at is not None and not isinstance(edit.at, Moment):
+                problem = "the state at a step says the symbol there, so that no signal of it can say when to edit"
+                yield f"{edit}: {problem}; name a moment, or leave at= out"
 
 
 def _layer_problems(site: Site, name: str, layers: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.fit import Sizes
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.units import Picked, Site, Unit
+from neuronspec.language.units import Base, Site
 from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 
@@ -144,13 +144,13 @@ def common_values(chosen: Collection[Chosen]) -> tuple[tuple[str, ...], list[Val
     """The symbols that some sets are per value of, and the values that go together; of one symbol there is one."""
     per_value = [c for c in chosen if isinstance(c, UnitSets)]
     symbols = tuple(dict.fromkeys(name for c in per_value for name in c.symbols))
-    found: dict[Value, None] = {}
+    values: dict[Value, None] = {}
     for several in product(*(c.sets for c in per_value)):
         named = [dict(zip(c.symbols, value, strict=True)) for c, value in zip(per_value, several, strict=True)]
         together = {name: value for each in named for name, value in each.items()}
         if all(each.items() <= together.items() for each in named):
-            found[tuple(together[name] for name in symbols)] = None
-    return symbols, list(found)
+            values[tuple(together[name] for name in symbols)] = None
+    return symbols, list(values)
 
 
 def of_value(chosen: Chosen, symbols: tuple[str, ...], value: Value) -> UnitSet:
@@ -177,9 +177,9 @@ class Scores:
         """Return the best ten, the median score and how many there are."""
         middle = self.scored[len(self.scored) // 2][2] if self.scored else None
         best = [{"index": i, "sign": s, "score": score} for i, s, score in self.scored[:10]]
-        told: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
-        told |= {"curve": list(self.curve)} if self.curve else {}
-        return told if math.isnan(self.completeness) else told | {"completeness": self.completeness}
+        document: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
+        document |= {"curve": list(self.curve)} if self.curve else {}
+        return document if math.isnan(self.completeness) else document | {"completeness": self.completeness}
 
 
 @dataclass(frozen=True)
@@ -198,19 +198,11 @@ Lane = Mapping[Expression, Chosen]
 """What each base (a pick or a named unit) stands for: in lane 0 what the spec says, in others a replacement."""
 
 
-def is_base(expression: Expression) -> bool:
-    """Return whether an expression stands for units of its own: a pick, or a named unit."""
-    return isinstance(expression, Picked | Unit | words.IntegratedGradients)
-
-
-def bases(expression: Expression) -> list[Expression]:
+def bases(expression: Expression) -> list[Base]:
     """Return the picks and named units that an expression rests on, each once, in the order they are read."""
-    if is_base(expression):
+    if isinstance(expression, Base):
         return [expression]
-    found: dict[Expression, None] = {}
-    for part in expression.operands():
-        found |= dict.fromkeys(bases(part))
-    return list(found)
+    return list(dict.fromkeys(base for part in expression.operands() for base in bases(part)))
 
 
 def layer_of(site: Site) -> int:
@@ -220,13 +212,13 @@ def layer_of(site: Site) -> int:
 
 def places(expressions: Sequence[Expression], sizes: Sizes) -> set[Place]:
     """Return every layer and site of a network that some expression reads or edits."""
-    asked: set[Place] = set()
+    needed: set[Place] = set()
     for expression in expressions:
         sites = [e for e in expression.walk() if isinstance(e, Site)]
         moved = {e.site.name for e in expression.walk() if isinstance(e, words.On) and e.site.layer_number is None}
         layers = {layer_of(site) for site in sites}
-        asked |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
-    return asked & set(sizes)
+        needed |= {(layer_of(s), s.name) for s in sites} | {(layer, name) for layer in layers for name in moved}
+    return needed & set(sizes)
 
 
 @singledispatch
@@ -239,10 +231,8 @@ def units(expression: object, lane: Lane, sizes: Sizes) -> Chosen:
     raise NotImplementedError(f"no units for {expression!r}")
 
 
-@units.register(Picked)
-@units.register(Unit)
-@units.register(words.IntegratedGradients)
-def _units_of_base(expression: Expression, lane: Lane, sizes: Sizes) -> Chosen:
+@units.register
+def _units_of_base(expression: Base, lane: Lane, sizes: Sizes) -> Chosen:
     return lane[expression]
 
 
@@ -328,5 +318,5 @@ def _union(left: UnitSet, right: UnitSet) -> UnitSet:
 
 
 def _common(wanted: bool, left: UnitSet, right: UnitSet) -> UnitSet:
-    kept = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
-    return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))
+    common = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
+    return replace(left, indices=tuple(i for i, _ in common), signs=tuple(s for _, s in common))

@@ -65,9 +65,9 @@ class Expression:
 
     def as_call(self, without: str = "") -> str:
         """Return ``word(value, name=value)``, defaults left out; of a method, without the field it is called on."""
-        told = [(f, repr(value)) for f, value in _told(self) if f.name != without]
-        positional = [value for f, value in told if not f.kw_only]
-        named = [f"{f.name}={value}" for f, value in told if f.kw_only]
+        printed = [(f, repr(value)) for f, value in _not_default(self) if f.name != without]
+        positional = [value for f, value in printed if not f.kw_only]
+        named = [f"{f.name}={value}" for f, value in printed if f.kw_only]
         return f"{self.word}({', '.join(positional + named)})"
 
     @property
@@ -106,7 +106,7 @@ def _expressions(value: object) -> Iterator[Expression]:
             yield from _expressions(item)
 
 
-def _told(expression: Expression) -> Iterator[tuple[Field[Any], Any]]:
+def _not_default(expression: Expression) -> Iterator[tuple[Field[Any], Any]]:
     """The fields that differ from their defaults: what is printed and stored."""
     for f in fields(expression):
         value = getattr(expression, f.name)
@@ -275,7 +275,7 @@ def word(cls: type[T]) -> type[T]:
 def to_json(value: Any) -> Any:
     """Return ``value`` (an expression, tuple or scalar) as plain JSON data."""
     if isinstance(value, Expression):
-        return {"word": value.word} | {f.name: to_json(v) for f, v in _told(value)}
+        return {"word": value.word} | {f.name: to_json(v) for f, v in _not_default(value)}
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
     return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import Expression, number, number_or, operand, several, word
-from neuronspec.language.signals import Moment
+from neuronspec.language.signals import Moment, Shifted
 from neuronspec.language.units import Units, increments, quantile
 
 
@@ -16,12 +17,45 @@ class Intervention(Expression):
     kinds = frozenset({"intervention"})
 
     def __add__(self, other: Intervention) -> Intervention:
-        return Together((*_edits(self), *_edits(other)))
+        return Together((*self.single_edits(), *other.single_edits()))
+
+    def single_edits(self) -> tuple[Edit, ...]:
+        """Return the edits it is made of."""
+        raise NotImplementedError
 
 
-@word
-class _Edit(Intervention):
-    units: Units = operand("units")
+@dataclass(frozen=True)
+class Source:
+    """The step that an edit takes values from.
+
+    Args:
+        moment: in each sequence.
+        paired: whether in the paired sequence, not in the clean run of the sequence itself.
+        bridged: whether it may be the step that an encoder hands over.
+    """
+
+    moment: Moment
+    paired: bool = False
+    bridged: bool = True
+
+
+class Edit(Intervention):
+    """One edit of some units; abstract. What is true of a kind of edit is said here, by its class."""
+
+    units: Units
+    at: Any
+    spares: ClassVar[bool] = False
+    """Whether it spares the units, and edits all others of their site."""
+    lasts: ClassVar[bool] = False
+    """Whether it holds from its moment on what the units have then."""
+
+    @property
+    def takes_from(self) -> Source | None:
+        """Where it takes values from that it writes; nowhere where None."""
+        return None
+
+    def single_edits(self) -> tuple[Edit, ...]:
+        return (self,)
 
     def check(self) -> None:
         for inner in self.units.walk():
@@ -30,14 +64,16 @@ class _Edit(Intervention):
 
 
 @word
-class _AnyTime(_Edit):
+class _AnyTime(Edit):
     """An edit at a moment, wherever a signal holds, or (without ``at``) at every step."""
 
+    units: Units = operand("units")
     at: Any = operand("moment", "condition", default=None, kw_only=True)
 
 
 @word
-class _AtMoment(_Edit):
+class _AtMoment(Edit):
+    units: Units = operand("units")
     at: Moment | str = operand("moment", kw_only=True)
 
 
@@ -108,6 +144,8 @@ class keep_only(_AnyTime):
         >>> emits("b", at=first("X") + 1, under=keep_only(cell[3], at="X")) >= 0.9
     """
 
+    spares = True
+
 
 @word
 class freeze(_AtMoment):
@@ -117,9 +155,16 @@ class freeze(_AtMoment):
         >>> shift(exact_match(), under=freeze(cell[3], at=first("X"))) <= -0.5
     """
 
+    lasts = True
+
 
 @word
-class delay(_AtMoment):
+class Taking(_AtMoment):
+    """Write the values that the units have elsewhere; abstract."""
+
+
+@word
+class delay(Taking):
     """Write the value that the units had ``steps`` earlier in the clean run (later, where negative).
 
     Sequences in which that step does not exist are left out and counted.
@@ -130,9 +175,13 @@ class delay(_AtMoment):
 
     steps: int = number(whole=True)
 
+    @property
+    def takes_from(self) -> Source:
+        return Source(Shifted(self.at, -self.steps), bridged=False)  # type: ignore[arg-type]
+
 
 @word
-class patch(_AtMoment):
+class patch(Taking):
     """Write the value that the units have at another moment of the clean run.
 
     Example:
@@ -141,14 +190,22 @@ class patch(_AtMoment):
 
     source: Moment | str = operand("moment")
 
+    @property
+    def takes_from(self) -> Source:
+        return Source(self.source)  # type: ignore[arg-type]
+
 
 @word
-class interchange(_AtMoment):
+class interchange(Taking):
     """Write the value that the units have at that moment in the paired sequence.
 
     Example:
         >>> shift(exact_match(), under=interchange(cell[3], at="X")) <= -0.5
     """
+
+    @property
+    def takes_from(self) -> Source:
+        return Source(self.at, paired=True)  # type: ignore[arg-type]
 
 
 @word
@@ -157,9 +214,8 @@ class Together(Intervention, word="together"):
 
     edits: tuple[Intervention, ...] = several("intervention")
 
+    def single_edits(self) -> tuple[Edit, ...]:
+        return tuple(single for edit in self.edits for single in edit.single_edits())
+
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.edits))
-
-
-def _edits(intervention: Intervention) -> tuple[Intervention, ...]:
-    return intervention.edits if isinstance(intervention, Together) else (intervention,)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from neuronspec.errors import SpecError
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, enclosed, flag, number, operand, rewritten, text, word
-from neuronspec.language.interventions import Intervention, Together
+from neuronspec.language.interventions import Intervention
 from neuronspec.language.signals import Moment, Shuffled, char, event, label, one_of, symbol
-from neuronspec.language.units import SvmRfe, Units, increments
+from neuronspec.language.units import Picked, Units, increments
 
 
 class Measure(Expression):
@@ -96,8 +96,8 @@ class Detection(SignalMeasure):
     def check(self) -> None:
         super().check()
         if "condition" not in self.signal.kinds:
-            told = f"a detector tells yes from no; compare the number, e.g. {enclosed(self.signal)} >= 1"
-            raise SpecError(f"{self.word}({self.signal}): {told}")
+            problem = f"a detector tells yes from no; compare the number, e.g. {enclosed(self.signal)} >= 1"
+            raise SpecError(f"{self.word}({self.signal}): {problem}")
 
 
 @word
@@ -466,8 +466,7 @@ def _want_token(measure: Any) -> None:
 
 def refuse_foresight(measure: Expression, under: Intervention) -> None:
     """Raise SpecError where an edit of a generating run would need to know what comes later."""
-    edits = under.edits if isinstance(under, Together) else (under,)
-    moments = [edit.at for edit in edits if getattr(edit, "at", None) is not None]  # type: ignore[attr-defined]
+    moments = [edit.at for edit in under.single_edits() if edit.at is not None]
     for inner in (inner for moment in moments for inner in moment.walk()):
         if getattr(inner, "foresees", False):
             raise SpecError(
@@ -550,8 +549,8 @@ def with_shuffled_labels(expression: Any, draw: int = 0) -> Any:
     def change(part: Expression) -> Expression:
         if isinstance(part, SignalMeasure):
             return replace(part, signal=Shuffled(part.signal, draw=draw))
-        if isinstance(part, probe | SvmRfe):
-            return replace(part, labels=Shuffled(part.labels, draw=draw))  # type: ignore[arg-type]
+        if isinstance(part, probe | Picked) and part.labels is not None:
+            return replace(part, labels=Shuffled(part.labels, draw=draw))
         return part
 
     return rewritten(expression, change)

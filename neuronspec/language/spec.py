@@ -10,7 +10,7 @@ from neuronspec.errors import SpecError, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, number, text, word
 from neuronspec.language.measures import OverSeeds, UnitMeasure, task_measure
-from neuronspec.language.units import All, Best, Top
+from neuronspec.language.units import Picked
 
 MOST_SEEDS = 10_000
 
@@ -89,7 +89,7 @@ def check_measure(measure: Expression) -> None:
 def _outside_picks(expression: Expression) -> Iterable[Expression]:
     """``expression`` and all below it, but not the scores of picks, which leave ``of=`` out."""
     yield expression
-    if not isinstance(expression, Best | All | Top):
+    if not (isinstance(expression, Picked) and expression.score is not None):
         for inner in expression.operands():
             yield from _outside_picks(inner)
 

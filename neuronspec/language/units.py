@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError, did_you_mean
 from neuronspec.language.expression import Expression, enclosed, number, operand, text, word
+from neuronspec.language.signals import symbol
 
 SITES = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidate", "update_gate", "reset_gate")
 ATTRIBUTED = ("probability", "cross_entropy", "perplexity")
@@ -238,8 +239,36 @@ Example:
 """
 
 
+class Base(Units):
+    """Units that others rest on: named, or picked; abstract. In controls other units stand in for them.
+
+    What is true of a kind of pick is said here, by its class: nothing else asks which kind it is.
+    """
+
+    oriented: ClassVar[bool] = False
+    """Whether its units get their signs from a score when they are picked, in controls as well."""
+    by_read_out: ClassVar[bool] = False
+    """Whether it goes by read-out weights, which only the site that is read out has."""
+    score: Any = None
+    """The field with the score that is measured on every unit of a site, and so leaves open of which."""
+    labels: Any = None
+    """The field with the labels that units are picked by, which a null shuffles between sequences."""
+    keep: float | None = None
+    """The field with how many units are kept: a share of the candidates' site, or a number."""
+
+    @property
+    def by_symbol(self) -> symbol | None:
+        """The symbol for each of whose values there is a set of its own."""
+        return None
+
+    @property
+    def fewest(self) -> int:
+        """How many units the site must have."""
+        return 0
+
+
 @word
-class Unit(Units, word="unit"):
+class Unit(Base, word="unit"):
     """One unit, named by its index; ``-unit`` points the other way."""
 
     site: Site = operand("site")
@@ -255,6 +284,10 @@ class Unit(Units, word="unit"):
         return True
 
     @property
+    def fewest(self) -> int:
+        return self.index + 1
+
+    @property
     def infix(self) -> bool:
         return self.sign < 0
 
@@ -265,23 +298,40 @@ class Unit(Units, word="unit"):
         return f"{'-' if self.sign < 0 else ''}{self.site}[{self.index}]"
 
 
-@word
-class Picked(Units):
+class Picked(Base):
     """Units that are found anew in every network; abstract."""
 
+    @property
+    def candidates(self) -> Units:
+        """The units that it picks from."""
+        raise NotImplementedError
+
+
+@word
+class PickedFromSite(Picked):
+    """Units that are picked among all of a site; abstract."""
+
     site: Site = operand("site")
-    method: ClassVar[str]
+
+    @property
+    def candidates(self) -> Site:
+        return self.site
 
     def __repr__(self) -> str:
         return f"{self.site}.{self.as_call(without='site')}"
 
 
 @word
-class Best(Picked, word="best"):
+class Best(PickedFromSite, word="best"):
     """The ``n`` units that score highest."""
 
     score: Expression = operand("measure")
     n: int = number(default=1, whole=True, low=1)
+    oriented = True
+
+    @property
+    def fewest(self) -> int:
+        return self.n
 
     @property
     def is_one(self) -> bool:
@@ -292,10 +342,11 @@ class Best(Picked, word="best"):
 
 
 @word
-class All(Picked, word="all"):
+class All(PickedFromSite, word="all"):
     """Every unit whose score meets a bound."""
 
     score: Expression = operand("claim")
+    oriented = True
 
     def check(self) -> None:
         self.score.want_plain("all")  # type: ignore[attr-defined]
@@ -308,7 +359,7 @@ class All(Picked, word="all"):
 
 
 @word
-class SvmRfe(Picked, word="svm_rfe"):
+class SvmRfe(PickedFromSite, word="svm_rfe"):
     """The units that a linear SVM keeps under recursive feature elimination."""
 
     labels: Expression | str = operand("signal", "symbol")
@@ -317,9 +368,8 @@ class SvmRfe(Picked, word="svm_rfe"):
     accuracy: float | None = number(default=None, low=0, high=1, kw_only=True)
 
     @property
-    def by_symbol(self) -> bool:
-        """Whether there is a set for each value of a symbol."""
-        return any(inner.word == "symbol" for inner in self.labels.walk())  # type: ignore[union-attr]
+    def by_symbol(self) -> symbol | None:
+        return _symbol_of(self.labels)  # type: ignore[arg-type]
 
     def check(self) -> None:
         if (self.keep is None) == (self.accuracy is None):
@@ -328,16 +378,16 @@ class SvmRfe(Picked, word="svm_rfe"):
 
 
 @word
-class Top(Picked, word="top"):
+class Top(PickedFromSite, word="top"):
     """The units with the largest contribution."""
 
     score: Expression = operand("measure")
     keep: float = number(kw_only=True)
+    by_read_out = True
 
     @property
-    def by_symbol(self) -> bool:
-        """Whether there is a set for each value of a symbol."""
-        return self.score.what.word == "symbol"  # type: ignore[attr-defined]
+    def by_symbol(self) -> symbol | None:
+        return _symbol_of(self.score)
 
     def check(self) -> None:
         if self.score.word != "contribution":
@@ -346,7 +396,7 @@ class Top(Picked, word="top"):
 
 
 @word
-class IntegratedGradients(Units, word="integrated_gradients"):
+class IntegratedGradients(Picked, word="integrated_gradients"):
     """Of some units, those with the largest integrated gradient of an outcome."""
 
     units: Units = operand("units")
@@ -354,6 +404,10 @@ class IntegratedGradients(Units, word="integrated_gradients"):
     at: Any = operand("moment", kw_only=True)
     keep: float = number(kw_only=True)
     baseline: str = text(default="contrast", kw_only=True)
+
+    @property
+    def candidates(self) -> Units:
+        return self.units
 
     def check(self) -> None:
         _want_values(self)
@@ -410,7 +464,7 @@ class for_symbol(Units):
     symbol: Expression = operand("symbol")
 
     def check(self) -> None:
-        if not any(isinstance(inner, SvmRfe | Top) and inner.by_symbol for inner in self.units.walk()):
+        if not any(isinstance(inner, Picked) and inner.by_symbol is not None for inner in self.units.walk()):
             raise SpecError(
                 f"{self}: these units are not picked by a symbol, so that there is one set for all its values"
             )
@@ -515,6 +569,10 @@ class quantile(Expression):
     kinds = frozenset({"value"})
     q: float = number(low=0, high=1)
     where: Expression | None = operand("condition", default=None, kw_only=True)
+
+
+def _symbol_of(expression: Expression) -> symbol | None:
+    return next((inner for inner in expression.walk() if isinstance(inner, symbol)), None)
 
 
 def _want_open_score(score: Expression, method: str) -> None:

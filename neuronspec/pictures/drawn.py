@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.measures.evaluate import View, of_claim, scores
 from neuronspec.engine.measures.of_units import activations
-from neuronspec.engine.picks.picks import found, kept
+from neuronspec.engine.picks.picks import found, number_to_keep
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import NOWHERE, holds, moments
 from neuronspec.engine.unit_sets import Chosen, Lane, UnitSet, UnitSets, bases, layer_of, set_by_set, units
@@ -27,7 +27,7 @@ from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
 from neuronspec.language.measures import correlation, mean, task_measure
 from neuronspec.language.signals import Moment, before, event, first, last, position, symbol
-from neuronspec.language.units import IntegratedGradients, Site, SvmRfe, Top, Units, each
+from neuronspec.language.units import Picked, Site, Units, each
 from neuronspec.networks.threads import one_thread
 
 PERCENT = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)
@@ -173,8 +173,7 @@ def units_of(claim: Claim) -> Units | None:
 def symbol_of(claim: Claim) -> symbol | None:
     """Return the symbol that units are picked by, for each of its values; else the first that a claim names."""
     named = units_of(claim)
-    picks = [part for part in named.walk() if isinstance(part, SvmRfe | Top)] if named is not None else []
-    by = [pick.labels if isinstance(pick, SvmRfe) else pick.score.what for pick in picks]  # type: ignore[attr-defined]
+    by = [part.by_symbol for part in named.walk() if isinstance(part, Picked)] if named is not None else []
     return next((part for part in (*by, *claim.measure.walk()) if isinstance(part, symbol)), None)
 
 
@@ -186,7 +185,7 @@ def moment_of(claim: Claim) -> Moment | None:
 
 def _with_keep(claim: Claim) -> list[Any]:
     """The picks of a claim that say how many units they keep."""
-    return [base for base in bases(claim.measure) if getattr(base, "keep", None)]
+    return [base for base in bases(claim.measure) if base.keep]
 
 
 # Over time.
@@ -197,7 +196,7 @@ def paths(claim: Claim, subject: Subject) -> Paths:
     named, moment = units_of(claim), moment_of(claim)
     assert named is not None, "the kind fits the claim"
     chosen = units(named, found(named, subject), subject.sizes)
-    turned = all(isinstance(base, SvmRfe | Top | IntegratedGradients) for base in bases(named))
+    turned = all(isinstance(base, Picked) and not base.oriented for base in bases(named))
     if turned:
         chosen = set_by_set(partial(_turned, _rise(named.of_site, moment, subject)), chosen)
     laid, there = _values(chosen, subject)
@@ -352,8 +351,8 @@ def by_size(claim: Claim, subject: Subject) -> BySize:
     picks = _with_keep(claim)
     most = min(_candidates(pick, subject) for pick in picks)
     of = subject.sizes[layer_of(picks[0].of_site), picks[0].of_site.name]
-    stated = min(kept(picks[0].keep, of), most)
-    sizes = sorted({n for percent in PERCENT if (n := kept(percent / 100, of)) <= most} | {stated, most})
+    stated = min(number_to_keep(picks[0].keep, of), most)
+    sizes = sorted({n for percent in PERCENT if (n := number_to_keep(percent / 100, of)) <= most} | {stated, most})
     own, random = np.full(len(sizes), np.nan), np.full((len(sizes), 3), np.nan)
     for number, size in enumerate(sizes):
         lane = {b: found(b, subject)[b] for b in bases(claim.measure)} | {b: _keeping(size, b, subject) for b in picks}
@@ -373,9 +372,7 @@ def _keeping(number: int, pick: Any, subject: Subject) -> Chosen:
 
 def _candidates(pick: Any, subject: Subject) -> int:
     """How many units a pick keeps some of; of several sets, the fewest, so that all have as many as are drawn."""
-    if not isinstance(pick, IntegratedGradients):
-        return subject.sizes[layer_of(pick.of_site), pick.of_site.name]
-    return min(units(pick.units, found(pick.units, subject), subject.sizes).sizes)
+    return min(units(pick.candidates, found(pick.candidates, subject), subject.sizes).sizes)
 
 
 def heat(claim: Claim, subject: Subject) -> Heat:

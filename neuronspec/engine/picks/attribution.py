@@ -131,8 +131,8 @@ def _check(subject: Subject, outcomes: Sequence[Expression], place: Place, basel
     if baseline == "contrast" and not all(isinstance(outcome, words.probability) for outcome in outcomes):
         raise SpecError("baseline 'contrast': cross_entropy() asks for no token; take 'zero', 'mean' or 'pair'")
     if place not in subject.sizes:
-        asked, *known = (f"{site} of layer {layer}" for layer, site in [place, *subject.sizes])
-        raise SpecError(f"{subject.network.name} has no {asked}{did_you_mean(asked, known)}")
+        wanted, *known = (f"{site} of layer {layer}" for layer, site in [place, *subject.sizes])
+        raise SpecError(f"{subject.network.name} has no {wanted}{did_you_mean(wanted, known)}")
     if subject.inputs is not None:
         raise SpecError(f"{subject.network.name} reads tensors, and outcomes are about tokens")
 
@@ -187,15 +187,15 @@ def _attributed(
     onward = Onward.of(network, here.run, here.place, here.step, targets, sequences)
     values = torch.from_numpy(here.values[sequences]).to(network.device)
     try:
-        found = integrated_gradients(onward, values, values.new_tensor(start[sequences]), nodes, onward.at_once)
+        integral = integrated_gradients(onward, values, values.new_tensor(start[sequences]), nodes, onward.at_once)
     except NetworkError as error:
         raise NetworkError(f"{network.shown}: {here.place[1]} of layer {here.place[0]}: {error}") from error
-    return [_of_target(t.outcome, found, k, used[k], used[k][sequences]) for k, t in enumerate(targets)]
+    return [_of_target(t.outcome, integral, k, used[k], used[k][sequences]) for k, t in enumerate(targets)]
 
 
-def _of_target(outcome: Expression, found: Integral, number: int, used: np.ndarray, rows: np.ndarray) -> Attribution:
-    scores, gained = found.scores[number].cpu().numpy(), found.gained[number].cpu().numpy()
-    return Attribution(outcome, scores[rows], used, gained[rows], found.nodes.cpu().numpy()[rows])
+def _of_target(outcome: Expression, integral: Integral, number: int, used: np.ndarray, rows: np.ndarray) -> Attribution:
+    scores, gained = integral.scores[number].cpu().numpy(), integral.gained[number].cpu().numpy()
+    return Attribution(outcome, scores[rows], used, gained[rows], integral.nodes.cpu().numpy()[rows])
 
 
 def _used(at: Moment, here: _Moment, t: Target, baseline: np.ndarray, network: Network) -> Bool[np.ndarray, " batch"]:
@@ -214,10 +214,10 @@ def _steps(at: Moment, here: _Moment, network: Network) -> list[tuple[np.ndarray
     return [(there, f"{at} is in none"), (here.step >= network.bridge, f"{at} is the bridged state in all")]
 
 
-def _common(*asked: tuple[Any, str]) -> Bool[np.ndarray, " batch"]:
+def _common(*conditions: tuple[Any, str]) -> Bool[np.ndarray, " batch"]:
     """The sequences that meet all that is asked, or why there is none."""
-    used: np.ndarray = np.ones(len(asked[0][0]), dtype=bool)
-    for meets, otherwise in asked:
+    used: np.ndarray = np.ones(len(conditions[0][0]), dtype=bool)
+    for meets, otherwise in conditions:
         used = used & meets
         if not used.any():
             raise Undecidable(f"no sequence to attribute: {otherwise}")

@@ -48,8 +48,8 @@ class Probability:
         """Return the outcome of some sequences, from logits that begin at ``start`` of each."""
         step = torch.from_numpy(self.last).to(start)[which] - start
         row = torch.arange(len(which), device=start.device)
-        said = logits[step.clamp(0, len(logits) - 1), :, row]
-        return (said.double().softmax(-1) * self.counted[which].unsqueeze(1)).sum(-1).T
+        at_step = logits[step.clamp(0, len(logits) - 1), :, row]
+        return (at_step.double().softmax(-1) * self.counted[which].unsqueeze(1)).sum(-1).T
 
 
 @dataclass(frozen=True)

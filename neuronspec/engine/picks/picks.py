@@ -24,12 +24,11 @@ from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, Uni
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import Shuffled, symbol
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.tasks import Example
 
 HELD_OUT = 4
-"""Every so manieth sequence of the discovery split is held out where a pick goes by accuracy."""
+"""One in so many sequences of the discovery split is held out where a pick goes by accuracy."""
 
 
 def found(expression: Expression, subject: Subject) -> Lane:
@@ -101,7 +100,7 @@ def _ranked(
     return replace(whole, orientation=signs).holding([i for i, _, _ in ranking.scored[:number]])
 
 
-def kept(keep: float, size: int) -> int:
+def number_to_keep(keep: float, size: int) -> int:
     """Return how many units of a site to keep: of a share the nearest number, halves up, and at least one."""
     if keep >= 1:
         return min(int(keep), size)
@@ -110,7 +109,7 @@ def kept(keep: float, size: int) -> int:
 
 @pick.register
 def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
-    asked = base.labels.signal if isinstance(base.labels, Shuffled) else base.labels
+    symbol = base.by_symbol
     with subject.clock.phase("pick"):
         clean, site = subject.clean("discovery"), _whole(base.site, subject)
         known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
@@ -125,18 +124,18 @@ def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
             raise Undecidable(f"{base}: {error}") from None
         if not new.any():
             raise Undecidable(f"{base}: no label in the sequences held out, every {HELD_OUT}th")
-        judged, told = values[new], torch.from_numpy(known.classes[new])
-        if not isinstance(asked, symbol):
-            y, told = linear_svm.one_vs_rest(labels[None], len(known.names)), told[None]
+        judged, classes = values[new], torch.from_numpy(known.classes[new])
+        if symbol is None:
+            y, classes = linear_svm.one_vs_rest(labels[None], len(known.names)), classes[None]
         else:  # one problem for each value: that value against all others
             of = torch.arange(len(known.names))[:, None]
-            y, told = ((labels == of).double() * 2 - 1)[:, None], (told == of).long()
-        scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), told))
-        if not isinstance(asked, symbol):
+            y, classes = ((labels == of).double() * 2 - 1)[:, None], (classes == of).long()
+        scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), classes))
+        if symbol is None:
             subject.rankings[base] = scored[0]
             return sets[0]
-        subject.rankings[base] = ScoresByValue(asked.name, {(v,): s for v, s in zip(known.names, scored, strict=True)})
-        return UnitSets((asked.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
+        subject.rankings[base] = ScoresByValue(symbol.name, {(v,): s for v, s in zip(known.names, scored, strict=True)})
+        return UnitSets((symbol.name,), {(v,): s for v, s in zip(known.names, sets, strict=True)})
 
 
 def _eliminated(
@@ -147,11 +146,11 @@ def _eliminated(
     Args:
         samples: those to fit to, and those to judge by with the numbers of their classes.
     """
-    x, judged, told = samples
+    x, judged, classes = samples
     elimination = linear_svm.eliminate(linear_svm.standardised(x, x).expand(len(y), -1, -1), y)
-    curve = linear_svm.held_out(elimination, linear_svm.standardised(judged, x).expand(len(y), -1, -1), told)
+    curve = linear_svm.held_out(elimination, linear_svm.standardised(judged, x).expand(len(y), -1, -1), classes)
     orders, size = elimination.order.flip(1).tolist(), len(site.indices)
-    fewest = [kept(base.keep, size)] * len(y) if base.keep else curve.smallest(base.accuracy or 0.0)
+    fewest = [number_to_keep(base.keep, size)] * len(y) if base.keep else curve.smallest(base.accuracy or 0.0)
     if None in fewest:
         best = float(curve.accuracy.amax(1).min())
         raise Undecidable(f"{base}: the labels are read with an accuracy of {best:.3g} at best")
@@ -166,17 +165,17 @@ def _eliminated(
 def _pick_top(base: words.Top, subject: Subject) -> Chosen:
     with subject.clock.phase("pick"):
         score, examples = contributions(base.score, base.site, subject)
-        whole, asked = _whole(base.site, subject), base.score.what  # type: ignore[attr-defined]
-        if not isinstance(asked, symbol):
-            return _ranked(base, subject, np.nanmean(score, 0), kept(base.keep, score.shape[1]))
-        means = _mean_by_value(score, [example.symbols.get(asked.name, "") for example in examples])
-        return _best_of_each(base, subject, asked.name, {v: (whole, mean) for v, mean in means.items()})
+        whole, symbol = _whole(base.site, subject), base.by_symbol
+        if symbol is None:
+            return _ranked(base, subject, np.nanmean(score, 0), number_to_keep(base.keep, score.shape[1]))
+        means = _mean_by_value(score, [example.symbols.get(symbol.name, "") for example in examples])
+        return _best_of_each(base, subject, symbol.name, {v: (whole, mean) for v, mean in means.items()})
 
 
 def _mean_by_value(score: Float[np.ndarray, "batch unit"], value: Sequence[str]) -> dict[tuple[str, ...], np.ndarray]:
     """The mean score of each unit over the sequences of each value."""
-    told, scored = np.array(value), np.isfinite(score).all(1)
-    return {(v,): score[scored & (told == v)].mean(0) for v in sorted(set(told[scored]) - {""})}
+    values, scored = np.array(value), np.isfinite(score).all(1)
+    return {(v,): score[scored & (values == v)].mean(0) for v in sorted(set(values[scored]) - {""})}
 
 
 def _best_of_each(
@@ -191,7 +190,7 @@ def _best_of_each(
     for value, (candidates, score) in each.items():
         order = sorted(candidates.indices, key=lambda i: -score[i])
         rankings[value] = Scores([(i, candidates.orientation[i], float(score[i])) for i in order], error)
-        sets[value] = candidates.holding(order[: kept(base.keep, len(score))])
+        sets[value] = candidates.holding(order[: number_to_keep(base.keep, len(score))])
     subject.rankings[base] = ScoresByValue(name, rankings)
     return UnitSets((name,), sets)
 
@@ -206,7 +205,7 @@ def _pick_integrated_gradients(base: words.IntegratedGradients, subject: Subject
             order = sorted(candidates.indices, key=lambda i: -score[i])
             scored = [(i, candidates.orientation[i], float(score[i])) for i in order]
             subject.rankings[base] = Scores(scored, error)
-            return candidates.holding(order[: kept(base.keep, len(score))])
+            return candidates.holding(order[: number_to_keep(base.keep, len(score))])
         name, *more = candidates.symbols
         if more:
             names = " and ".join(candidates.symbols)
@@ -239,15 +238,15 @@ def contributions(
     examples = clean.sequences.examples
     check_symbols(score, examples)
     at = moments(score.at, clean.sequences) - 1 + subject.network.bridge
-    asked = [[vocabulary.index(t) for t in tokens(score.what, e) if t in vocabulary] for e in examples]
-    used = [n for n, step in enumerate(at) if step >= subject.network.bridge and asked[n]]
+    targets = [[vocabulary.index(t) for t in tokens(score.what, e) if t in vocabulary] for e in examples]
+    used = [n for n, step in enumerate(at) if step >= subject.network.bridge and targets[n]]
     if not used:
         raise Undecidable(f"{score}: {score.at} is in no sequence of the discovery split, or at its first step")
     hidden = torch.from_numpy(clean.values[last, "hidden"][at[used], used]).requires_grad_()
     with torch.enable_grad():
         logits = subject.network.model.read_out(hidden[None])[0]  # type: ignore[attr-defined]
-        total = torch.stack([logits[row, asked[n]].sum() for row, n in enumerate(used)]).sum()
+        total = torch.stack([logits[row, targets[n]].sum() for row, n in enumerate(used)]).sum()
         (weight,) = torch.autograd.grad(total, hidden)
-    found = np.full((len(examples), hidden.shape[1]), np.nan)
-    found[used] = (hidden.detach() * weight).double().numpy()
-    return found, examples
+    contribution = np.full((len(examples), hidden.shape[1]), np.nan)
+    contribution[used] = (hidden.detach() * weight).double().numpy()
+    return contribution, examples

@@ -245,7 +245,7 @@ def compile_edits(
     Args:
         codes: for a run that generates, the code point of each token: signals then are those of the edited text.
     """
-    parts = intervention.edits if isinstance(intervention, words.Together) else (intervention,)
+    parts = intervention.single_edits()
     made = [_made(part, sources, codes is not None) for part in parts]
     used = np.logical_and.reduce([_possible(p, m, sources.batch) for p, m in zip(parts, made, strict=True)])
     if not used.any():
@@ -256,49 +256,45 @@ def compile_edits(
     return Compiled(RunEdits(compiled), used, min(first))
 
 
-def _made(edit: words.Intervention, sources: Sources, generates: bool) -> Bool[np.ndarray, "time batch"] | None:
+def _made(edit: words.Edit, sources: Sources, generates: bool) -> Bool[np.ndarray, "time batch"] | None:
     """The steps of the clean run at which an edit is made; None where that run does not decide it."""
-    at = edit.at  # type: ignore[attr-defined]
+    at = edit.at
     if not isinstance(at, Moment):
         return None if at is None or generates else holds(at, sources.clean().sequences)
     on = sources.clean().sequences
     step = moments(at, on)
-    first = 0 if edit.units.of_site.name in STATES else sources.bridge  # type: ignore[attr-defined]
-    possible = (step >= first) & (_source(edit, step, sources)[1] >= first)
+    first = 0 if edit.units.of_site.name in STATES else sources.bridge
+    possible = step >= first
+    if edit.takes_from is not None:
+        _, source = _source(edit, edit.takes_from, sources)
+        possible &= source >= (first if edit.takes_from.bridged else sources.bridge)
     return possible & (np.arange(on.time)[:, None] == step)
 
 
-def _possible(edit: words.Intervention, made: np.ndarray | None, batch: int) -> Bool[np.ndarray, " batch"]:
+def _possible(edit: words.Edit, made: np.ndarray | None, batch: int) -> Bool[np.ndarray, " batch"]:
     """The sequences an edit can be done to: all of them where it waits for a signal that holds in any."""
     if made is None:
         return np.ones(batch, dtype=bool)
-    if isinstance(edit.at, Moment):  # type: ignore[attr-defined]
+    if isinstance(edit.at, Moment):
         return np.any(made, axis=0)
     return np.full(batch, made.any())
 
 
-def _source(edit: words.Intervention, at: np.ndarray, sources: Sources) -> tuple[Activations, np.ndarray]:
-    """The run and the step in it that values are taken from; the edited step itself where none are."""
-    clean = sources.clean()
-    on = clean.sequences
-    if isinstance(edit, words.patch):
-        return clean, moments(edit.source, on)
-    if isinstance(edit, words.delay):
-        source = at - edit.steps
-        return clean, np.where((at != NOWHERE) & (source >= sources.bridge) & (source < on.lengths), source, NOWHERE)
-    if isinstance(edit, words.interchange):
-        paired, exist = sources.paired()
-        if not exist.any():
-            raise Undecidable(f"{edit}: no sequence has a pair: Example(text, pair=Example(...))")
-        try:
-            return paired, np.where(exist, moments(edit.at, paired.sequences), NOWHERE)
-        except Undecidable as error:
-            raise Undecidable(f"{edit}: in the pairs {error}") from None
-    return clean, at
+def _source(edit: words.Edit, source: words.Source, sources: Sources) -> tuple[Activations, np.ndarray]:
+    """The run that values are taken from, and the step in it of each sequence."""
+    if not source.paired:
+        return sources.clean(), moments(source.moment, sources.clean().sequences)
+    paired, exist = sources.paired()
+    if not exist.any():
+        raise Undecidable(f"{edit}: no sequence has a pair: Example(text, pair=Example(...))")
+    try:
+        return paired, np.where(exist, moments(source.moment, paired.sequences), NOWHERE)
+    except Undecidable as error:
+        raise Undecidable(f"{edit}: in the pairs {error}") from None
 
 
 def _compile(
-    edit: words.Intervention,
+    edit: words.Edit,
     lanes: Sequence[Lane],
     sources: Sources,
     sizes: Sizes,
@@ -306,17 +302,17 @@ def _compile(
     used: Bool[np.ndarray, " batch"],
     codes: np.ndarray | None,
 ) -> RowEdit | Freeze:
-    sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]  # type: ignore[attr-defined]
+    sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]
     each = [(lane, rows, one) for lane, chosen in enumerate(sets) for rows, one in chosen.sequences(sources.examples)]
     place = sets[0].place
     when = _when(edit, made, np.tile(used, len(lanes)), sources, codes)
     shape = (len(lanes), sources.batch, sizes[place])
-    if isinstance(edit, words.freeze):
+    if edit.lasts:
         frozen = np.zeros(shape, dtype=bool)
         for lane, rows, one in each:
             frozen[lane][np.ix_(rows, np.array(one.indices, dtype=int))] = True
         return Freeze(place, when, torch.from_numpy(frozen.reshape(-1, shape[-1])).to(sources.like.device))
-    taken = _taken(edit, place, made, sources, shape[-1])
+    taken = _taken(edit, place, sources, shape[-1])
     arrays: dict[str, np.ndarray] = {}
     for lane, rows, one in each:
         at = np.ix_(rows, np.array(one.indices, dtype=int))
@@ -330,17 +326,15 @@ NOTHING = {"value": math.nan, "amount": 0.0, "low": -math.inf, "high": math.inf}
 """What leaves a unit as it is."""
 
 
-def _edited(edit: words.Intervention, chosen: Chosen, sizes: Sizes) -> Chosen:
-    """The units that an edit changes: of ``keep_only`` all others."""
-    if not isinstance(edit, words.keep_only):
-        return chosen
-    return set_by_set(lambda one: all_but(one, sizes), chosen)
+def _edited(edit: words.Edit, chosen: Chosen, sizes: Sizes) -> Chosen:
+    """The units that an edit changes."""
+    return set_by_set(lambda one: all_but(one, sizes), chosen) if edit.spares else chosen
 
 
 def _when(
-    edit: words.Intervention, made: np.ndarray | None, used: np.ndarray, sources: Sources, codes: np.ndarray | None
+    edit: words.Edit, made: np.ndarray | None, used: np.ndarray, sources: Sources, codes: np.ndarray | None
 ) -> When:
-    at, device = edit.at, sources.like.device  # type: ignore[attr-defined]
+    at, device = edit.at, sources.like.device
     lanes = len(used) // sources.batch
     if made is not None:
         return Known(torch.from_numpy(np.tile(made, (1, lanes))).to(device))
@@ -349,13 +343,11 @@ def _when(
     return Always(torch.from_numpy(used).to(device))
 
 
-def _taken(
-    edit: words.Intervention, place: Place, made: np.ndarray | None, sources: Sources, size: int
-) -> Float[np.ndarray, "batch unit"]:
-    """The values of a site at the step that an edit takes them from."""
-    if made is None or not isinstance(edit, words.delay | words.patch | words.interchange):
+def _taken(edit: words.Edit, place: Place, sources: Sources, size: int) -> Float[np.ndarray, "batch unit"]:
+    """The values of a site at the step that an edit takes them from; 0 where it takes none."""
+    if edit.takes_from is None:
         return np.zeros((sources.batch, size))
-    run, source = _source(edit, made.argmax(0), sources)
+    run, source = _source(edit, edit.takes_from, sources)
     return run.values[place][np.maximum(source, 0), np.arange(sources.batch)].astype(float)
 
 
@@ -404,10 +396,8 @@ def _effect_of_clamp(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sour
     return {"low": np.where(signs > 0, low, high), "high": np.where(signs > 0, high, low)}
 
 
-@effect.register(words.delay)
-@effect.register(words.patch)
-@effect.register(words.interchange)
-def _effect_of_taken_values(edit: object, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
+@effect.register
+def _effect_of_taken_values(edit: words.Taking, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     return {"value": taken}
 
 

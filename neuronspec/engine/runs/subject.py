@@ -32,7 +32,7 @@ from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.fit import Sizes
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Intervention, freeze
+from neuronspec.language.interventions import Intervention
 from neuronspec.networks.cells.cell import Place, State
 from neuronspec.networks.models import later
 from neuronspec.networks.tasks import Completion, Example, Text
@@ -103,10 +103,10 @@ class Subject:
         """Return the run over the verification prompts, each completed by the network itself."""
         with self.shared("trace", "own words"):
             if self._completed is None:
-                came = self.completed_texts
-                said = [_said(e, text, self.asked) for e, text in zip(self.verification, came, strict=True)]
-                same = all(e.text == text for e, text in zip(self.verification, came, strict=True))
-                self._completed = self.clean("verification") if same else self._read(said)
+                pairs = list(zip(self.verification, self.completed_texts, strict=True))
+                same = all(example.text == text for example, text in pairs)
+                completed = [_as_completed(example, text, self.asked) for example, text in pairs]
+                self._completed = self.clean("verification") if same else self._read(completed)
         return self._completed
 
     @property
@@ -166,7 +166,7 @@ class Subject:
         clean: Callable[[], Activations],
         codes: np.ndarray | None = None,
     ) -> Compiled:
-        if not self.network.causal and any(isinstance(part, freeze) for part in under.walk()):
+        if not self.network.causal and any(edit.lasts for edit in under.single_edits()):
             raise NetworkError(f"{under}: {self.network.name} reads backwards too, where no step comes from then on")
         like = next(iter(self.network.start(1)[0].values()))
         discovery, paired = lambda: self.clean("discovery"), lambda: self._paired
@@ -178,7 +178,14 @@ class Subject:
     ) -> tuple[Iterator[Activations], Bool[np.ndarray, " batch"]]:
         """Return the run over the verification sequences with an edit, lane after lane, and where it could be made.
 
-        As many lanes as memory allows run as one batch, and resume from the clean run at the first edited step.
+        As many lanes as memory allows run as one batch, and resume from the clean run at the first edited step. With
+        two lanes of three sequences row ``lane * 3 + sequence`` of the batch is a sequence on a lane::
+
+            row       0  1  2  3  4  5
+            lane      0  0  0  1  1  1     0: the units of the spec, 1: random units in their place
+            sequence  0  1  2  0  1  2
+
+        If the first edit is at step 40, all six rows start at step 40 in the clean states of step 39.
         """
         clean = self.clean("verification")
         units = sum(n for place, n in self.sizes.items() if place in places or place[1] == "hidden")
@@ -192,6 +199,8 @@ class Subject:
     ) -> Iterator[Activations]:
         with self.clock.phase("intervene"):
             compiled = self._compiled(under, lanes, lambda: clean)
+            # What comes before the first edit is the same on every lane, and known from the clean run. A network that
+            # reads backwards, too, has no such steps.
             start = compiled.start if self.network.causal else 0
             if start is None or compiled.start is None:
                 yield from [clean] * len(lanes)
@@ -201,6 +210,7 @@ class Subject:
             states = self._states_before(start, clean, len(lanes))
             run = trace(self.network, read, places, later(compiled.edits, start), states, lengths)
         for lane in range(len(lanes)):
+            # The steps before the edit are the clean run's own.
             rows = slice(lane * clean.logits.shape[1], (lane + 1) * clean.logits.shape[1])
             after = {place: as_numpy(v[: clean.sequences.time - start, rows]) for place, v in run.values.items()}
             values = {place: np.concatenate([clean.values[place][:start], v]) for place, v in after.items()}
@@ -242,13 +252,13 @@ class Subject:
         """Return what the network makes of the verification prompts."""
         return self._generated(self.completed_texts)
 
-    def _generated(self, came: Sequence[Text]) -> list[Completion]:
+    def _generated(self, completed: Sequence[Text]) -> list[Completion]:
         """Put texts, several lanes of them, beside what was due; one as long as it may become was cut."""
         end = self.network.vocabulary[-1] if self.network.ends else None
         examples, limits = cycle(self.verification), cycle(self._limits)
         return [
             generated(example, text, end if len(text) < limit else None)
-            for example, limit, text in zip(examples, limits, came, strict=False)
+            for example, limit, text in zip(examples, limits, completed, strict=False)
         ]
 
     def edited_completions(
@@ -265,10 +275,10 @@ class Subject:
                 return [self.completions() for _ in lanes], compiled.used
             rows = self._resumed(compiled.start, len(lanes)) if compiled.start else self._fresh(len(lanes))
             length = generate(self.network, rows, self._choice(len(lanes)), compiled.edits, compiled.edits.before)
-            said = self._generated(self._texts(rows, length))
+            runs = self._generated(self._texts(rows, length))
         batch = len(self.verification)
         used = compiled.used & (not compiled.edits.idle)
-        return [said[first : first + batch] for first in range(0, len(said), batch)], used
+        return [runs[first : first + batch] for first in range(0, len(runs), batch)], used
 
     def _texts(self, rows: Rows, length: torch.Tensor) -> list[Text]:
         first = self.network.bridge
@@ -291,6 +301,8 @@ class Subject:
         clean, first = self.completed(), self.network.bridge
         lengths = torch.from_numpy(clean.sequences.lengths) + first
         prompts = torch.tensor([e.prompt for e in self.verification]) + first
+        # The token read at ``start`` was chosen before the edit, so the clean text stands up to it. A text that
+        # had ended stands as a whole: its limit leaves no room for more.
         ended = lengths <= start
         given = torch.where(ended, lengths, prompts.clamp(min=start + 1))
         limit = torch.where(ended, lengths, torch.tensor(self._limits) + first)
@@ -305,7 +317,7 @@ def limits(examples: Sequence[Example], ends: bool) -> list[int]:
     return [e.prompt + longest for e in examples]
 
 
-def _said(example: Example, text: Text, asked: bool) -> Example:
+def _as_completed(example: Example, text: Text, asked: bool) -> Example:
     """An example as the network put it; the task's labels and events hold as far as it agrees, and not beyond."""
     agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
     labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}

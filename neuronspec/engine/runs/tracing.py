@@ -275,10 +275,10 @@ def generate(
         step += 1
         free = going & (step >= rows.given)
         if free.any():
-            said = choose(logits[0], step)
-            going = going & ~(free & (said == end))
+            chosen = choose(logits[0], step)
+            going = going & ~(free & (chosen == end))
             written = free & going
-            tokens[step] = torch.where(written, said, tokens[step])
+            tokens[step] = torch.where(written, chosen, tokens[step])
             length += written
             going = going & (length < rows.limit)
     return length

@@ -40,7 +40,7 @@ from neuronspec.language.claims import Claim, matched_displacement
 from neuronspec.language.expression import Expression
 from neuronspec.language.measures import median_over_seeds, overlap, probe, task_measure
 from neuronspec.language.signals import Shuffled
-from neuronspec.language.units import All, Best, Site, Units
+from neuronspec.language.units import Site, Units
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Completion, Example, Task, Text
@@ -397,8 +397,7 @@ class _Look:
 
 def as_found(measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
     """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
-    unsigned = any(not isinstance(base, Best | All) for base in bases(measure))
-    return _like(ours, control, measure) if unsigned else control
+    return control if all(base.oriented for base in bases(measure)) else _like(ours, control, measure)
 
 
 def _like(ours: Estimate, control: Estimate, measure: Expression) -> Estimate:

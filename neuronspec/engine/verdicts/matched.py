@@ -10,7 +10,7 @@ from neuronspec.engine.unit_sets import Lane, UnitSet, UnitSets, bases, sets_of,
 from neuronspec.engine.verdicts.random_sets import DRAWS
 from neuronspec.errors import Undecidable
 from neuronspec.language.expression import Expression
-from neuronspec.language.interventions import Intervention, keep_only
+from neuronspec.language.interventions import Intervention
 
 NEAR = 0.2
 """How far the displacement of a random set may be from that of the claimed one, as a share of it."""
@@ -30,7 +30,7 @@ def lanes_of_matched_displacement(
             together do not move as far.
     """
     under = next(part for part in measure.walk() if isinstance(part, Intervention))
-    if len(own) != 1 or bases(under) != list(own) or any(isinstance(part, keep_only) for part in under.walk()):
+    if len(own) != 1 or bases(under) != list(own) or any(edit.spares for edit in under.single_edits()):
         raise Undecidable("matched_displacement() stands in for one pick, and the edit must be of that alone")
     ((base, chosen),) = own.items()
     everything = {base: units(base.of_site, {}, subject.sizes)}  # type: ignore[attr-defined]

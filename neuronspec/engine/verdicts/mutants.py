@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from neuronspec.engine.unit_sets import is_base
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, rewritten
 from neuronspec.language.measures import SignalMeasure, size, task_measure, with_shuffled_labels
 from neuronspec.language.signals import position
+from neuronspec.language.units import Base
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def _by_position(part: Expression) -> Expression:
     return part
 
 
-def bases_beyond_size(expression: Expression) -> list[Expression]:
+def bases_beyond_size(expression: Expression) -> list[Base]:
     """Return the picks and named units whose values matter: of a size only the number does, and it may be none."""
     if isinstance(expression, size):
         return []
-    if is_base(expression):
+    if isinstance(expression, Base):
         return [expression]
     return list(dict.fromkeys(base for part in expression.operands() for base in bases_beyond_size(part)))

@@ -13,7 +13,7 @@ from sklearn.svm import LinearSVC
 import neuronspec as ns
 from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.picks.attribution import attribute
-from neuronspec.engine.picks.picks import contributions, found, kept
+from neuronspec.engine.picks.picks import contributions, found, number_to_keep
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.unit_sets import units
 from neuronspec.errors import NetworkError, SpecError, Undecidable
@@ -40,7 +40,7 @@ def picked(base, examined=SUBJECT):
     ("keep", "size", "number"), [(1, 128, 1), (128, 128, 128), (0.35, 128, 45), (0.5, 3, 2), (0.001, 128, 1)]
 )
 def test_how_many_are_kept(keep, size, number):
-    assert kept(keep, size) == number
+    assert number_to_keep(keep, size) == number
 
 
 @pytest.mark.parametrize("keep", [2, 0.5, 7])
@@ -49,7 +49,7 @@ def test_svm_rfe_keeps_scikit_learns_units(keep):
     rows = [(t, b) for t in range(run.sequences.time) for b, e in enumerate(run.sequences.examples) if t < len(e.text)]
     x = np.array([run.values[0, "cell"][t, b] for t, b in rows], dtype=float)
     y = np.array([run.sequences.examples[b].text[t] == "X" for t, b in rows])
-    theirs = RFE(LinearSVC(dual=False, tol=1e-8), n_features_to_select=kept(keep, 8))
+    theirs = RFE(LinearSVC(dual=False, tol=1e-8), n_features_to_select=number_to_keep(keep, 8))
     theirs.fit(StandardScaler().fit_transform(x), y)
     assert picked(ns.cell.svm_rfe(X, keep=keep)).indices == tuple(np.nonzero(theirs.support_)[0])
 
@@ -134,10 +134,11 @@ def test_svm_rfe_of_a_symbol_tells_each_value_from_all_others(keep):
     rankings = examined.rankings[base].as_json()
     assert rankings["symbol"] == "letter"
     for value in "abX":
-        theirs = RFE(LinearSVC(dual=False, tol=1e-8), n_features_to_select=kept(keep, 8)).fit(x, told == value)
+        elimination = RFE(LinearSVC(dual=False, tol=1e-8), n_features_to_select=number_to_keep(keep, 8))
+        theirs = elimination.fit(x, told == value)
         assert chosen.sets[value,].indices == tuple(np.nonzero(theirs.support_)[0])
         accuracy = theirs.score(judged, due == value)
-        assert rankings["values"][value]["curve"][kept(keep, 8) - 1] == pytest.approx(accuracy, abs=0.01)
+        assert rankings["values"][value]["curve"][number_to_keep(keep, 8) - 1] == pytest.approx(accuracy, abs=0.01)
 
 
 def test_shuffled_labels_of_a_symbol_are_of_each_value_too():

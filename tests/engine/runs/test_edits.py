@@ -14,6 +14,8 @@ from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import Sequences
 from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.errors import Undecidable
+from neuronspec.language.expression import word
+from neuronspec.language.interventions import Source, Taking
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.tasks import Example
 
@@ -91,6 +93,31 @@ def test_the_planted_counter_counts_and_can_be_moved():
     (moved, other), used = examined.edited_completions(under, LANES)
     assert [run.came.count("b") for run, u in zip(moved, used, strict=True) if u] == [n + 1 for n in range(2, 11)]
     assert all(run.exact for run in other)
+
+
+@word
+class Ahead(Taking):
+    """Write the values of the next step: an edit that no other file knows of."""
+
+    @property
+    def takes_from(self):
+        return Source(self.at + 1)
+
+
+@word
+class Spare(ns.zero):
+    """Set all other units to 0: an edit that no other file knows of."""
+
+    spares = True
+
+
+@pytest.mark.parametrize(
+    ("new", "known"),
+    [(Ahead(UNIT, at=AT), ns.delay(UNIT, -1, at=AT)), (Spare(UNIT, at="X"), ns.keep_only(UNIT, at="X"))],
+)
+def test_an_edit_is_told_by_what_it_takes_and_spares(new, known):
+    examined = subject()
+    assert examined.edited_completions(new, LANES)[0] == examined.edited_completions(known, LANES)[0]
 
 
 def test_edits_at_two_moments_resume_from_the_first():

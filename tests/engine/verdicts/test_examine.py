@@ -8,8 +8,11 @@ import torch
 from planted import RECIPE, STRINGS, TALLY, network
 
 import neuronspec as ns
+from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.verdicts import examine as examine_module
-from neuronspec.engine.verdicts.examine import Request, examine
+from neuronspec.engine.verdicts.examine import Request, as_found, examine
+from neuronspec.language.expression import word
+from neuronspec.language.units import PickedFromSite
 from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
 
@@ -340,6 +343,26 @@ def test_ready_claims(case):
     claim, expected = READY[case]
     outcome = verdict(claim)
     assert outcome.verdict == expected, outcome
+
+
+# Signs.
+
+
+@word
+class Widest(PickedFromSite):
+    """A pick that gives its units their signs, and that no other file knows of."""
+
+    oriented = True
+
+
+def test_controls_of_any_oriented_pick_keep_the_signs_that_they_were_picked_with():
+    ours, control = (Estimate(np.full((1, 4, 2), [value, 1.0])) for value in (0.9, -0.6))
+
+    def stands_in(units):
+        return as_found(ns.mean(of=units), ours, control).values.tolist()
+
+    assert stands_in(Widest(ns.cell)) == stands_in(COUNTERS) == [-0.6]
+    assert stands_in(ns.cell[0]) == stands_in(ns.cell.svm_rfe("a", keep=1)) == [0.6]
 
 
 # Mutants.
