@@ -63,7 +63,7 @@ def _explained(totals: np.ndarray) -> np.ndarray:
         return 1 - missed / (yy - y * y / n)
 
 
-# What a linear machine can read.
+# What a linear SVM can read.
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _told(
     names: tuple[str, ...],
     new: Float[np.ndarray, "time batch unit"],
 ) -> Int[np.ndarray, "time batch"]:
-    """Return the class that a linear machine fitted to ``x`` finds at each new step."""
+    """Return the class that a linear SVM fitted to ``x`` finds at each new step."""
     present = np.isfinite(x).all(0)
     x, new = x[:, present], np.nan_to_num(new[..., present])
     found, labels = fitted_samples(x, classes, names)
