@@ -106,26 +106,43 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What one network said to one claim.
+
+    Args:
+        outcome: None where a worker cannot tell: a task's own measure is a function of a task file, so it is measured
+            where that is loaded, on what the network generated.
+        seconds: what the claim took by itself, by phase.
+        shared: its part of the work that several claims asked for, by phase.
+        mutants: what each mutant of the claim came to.
+    """
+
+    outcome: Outcome | None
+    seconds: Seconds
+    shared: Seconds
+    mutants: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
 class Examined:
     """What one network said.
 
     Args:
-        outcomes: one per claim.
+        answers: one per claim.
         generated: what the network made of the examples of each of the task's own measures.
         parity: the largest difference that each check of the network found.
-        seconds: what each claim took by itself, by phase.
-        shared: its part of the work that several claims asked for, by phase.
     """
 
     seed: int
     learnt: bool
-    outcomes: Sequence[Outcome]
+    answers: Sequence[Answer]
     generated: Mapping[str, Sequence[Completion]]
-    seconds: Sequence[Seconds]
-    shared: Sequence[Seconds]
     parity: Mapping[str, float]
-    mutants: Sequence[Mapping[str, Outcome]] = ()
-    """One per claim: what each of its mutants came to."""
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What the claims came to, without those on a task's own measure, which are still to be measured."""
+        return [answer.outcome for answer in self.answers if answer.outcome is not None]
 
 
 def examine(request: Request) -> Examined:
@@ -211,29 +228,31 @@ class _Examination:
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}
+        return Examined(self.request.seed, not self.unlearnt, self._answers(trouble), generated, self.parity)
+
+    def _answers(self, trouble: str) -> list[Answer]:
+        """What the network says to each claim; where there is trouble with itself, only that."""
         outcomes, claims = [], self.request.claims
         for number, claim in enumerate(claims):
             self.clock.claim = number
             with self.clock.phase("judge"):
-                said = Outcome("error", reason=trouble) if trouble else self._outcome(claim)
-                outcomes.append(said)
+                outcomes.append(Outcome("error", reason=trouble) if trouble else self._outcome(claim))
         seconds, shared = [self.clock.own(number) for number in range(len(claims))], self.clock.shares(len(claims))
         mutants = [self._mutants(claim) if not trouble else {} for claim in claims]
-        return Examined(
-            self.request.seed, not self.unlearnt, outcomes, generated, seconds, shared, self.parity, mutants
-        )
+        return [Answer(*parts) for parts in zip(outcomes, seconds, shared, mutants, strict=True)]
 
     def _mutants(self, claim: Claim) -> dict[str, Outcome]:
         """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""
         if not self.request.mutate or claim.expected != "supported":
             return {}
-        return {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
+        outcomes = {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
+        return {name: outcome for name, outcome in outcomes.items() if outcome is not None}
 
     def _complete(self, examples: Sequence[Example]) -> list[Completion]:
         ours = self.subject
         return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).completions()
 
-    def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
+    def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome | None:
         about_units = any(isinstance(e, Units) for e in claim.walk())
         sites = {site for _, site in self.subject.sizes}
         missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in sites]
@@ -242,7 +261,7 @@ class _Examination:
         if about_units and self.unlearnt:
             return Outcome("unlearnt", reason=self.unlearnt)
         if isinstance(of_one_network(claim).measure, task_measure):
-            return Outcome("pending")
+            return None
         try:
             return self._judged(claim, mutant)
         except NotApplicable as error:

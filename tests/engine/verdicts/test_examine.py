@@ -254,12 +254,12 @@ def test_the_numbers_do_not_depend_on_the_threads_which_are_put_back(with_thread
 
 
 def test_seconds_are_told_by_phase():
-    examined = ask(ns.exact_match() >= 0.99, ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9)
-    assert set(examined.seconds[1]) == {"intervene", "judge"}
-    assert set(examined.shared[1]) == {"trace", "pick"}
-    told = [*examined.seconds, *examined.shared]
-    assert all(seconds >= 0 for phases in told for seconds in phases.values())
-    assert sum(examined.shared[0].values()) > 0, "what is done before the first claim is borne by all"
+    first, second = ask(ns.exact_match() >= 0.99, ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9).answers
+    assert set(second.seconds) == {"intervene", "judge"}
+    assert set(second.shared) == {"trace", "pick"}
+    phases = [first.seconds, first.shared, second.seconds, second.shared]
+    assert all(seconds >= 0 for by_phase in phases for seconds in by_phase.values())
+    assert sum(first.shared.values()) > 0, "what is done before the first claim is borne by all"
 
 
 # What a verdict is made of.
@@ -346,8 +346,8 @@ def test_ready_claims(case):
 
 
 def mutants(claim, **options):
-    (came,) = ask(claim, mutate=True, **options).mutants
-    return {name: outcome.verdict for name, outcome in came.items()}
+    (answer,) = ask(claim, mutate=True, **options).answers
+    return {name: outcome.verdict for name, outcome in answer.mutants.items()}
 
 
 def test_mutants_of_a_good_claim_are_killed():
@@ -372,6 +372,13 @@ def test_rivals_of_a_claim_make_way_for_the_mutant():
     """The mutant says position() where the claim says position() is a rival: neither is refused."""
     came = mutants((ns.correlation(TALLY, of=COUNTER) >= 0.95).against(ns.position()))
     assert came["rival position()"] != "supported"
+
+
+def test_what_the_driver_measures_has_no_outcome_yet_and_no_mutant():
+    """A task's own measure is a function of a task file, which no worker has."""
+    share = ns.share_of_seeds(ns.task_measure("m") >= 1) >= 0.5
+    for answer in ask(share, ns.task_measure("m") >= 1, mutate=True, measured_on={"m": STRINGS}).answers:
+        assert (answer.outcome, answer.mutants) == (None, {})
 
 
 def test_there_is_no_mutant_of_what_other_units_do_not_do_either():
