@@ -133,10 +133,10 @@ def among_those(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view
     """The sequences that an edit could be made in, and that are asked for."""
     if not used.any():
         raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
-    asked: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
-    if not (used & asked).any():
+    among: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
+    if not (used & among).any():
         raise Undecidable(f"no sequence to measure: {measure.among} occurs in none")
-    return used & asked
+    return used & among
 
 
 def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
@@ -199,12 +199,12 @@ def _estimate_probability(measure: words.probability, view: View) -> Estimate:
     examples, network = view.sequences.examples, view.subject.network
     check_symbols(measure, examples)
     step = moments(measure.at, view.sequences) - 1 + network.bridge  # it is expected one token before it is read
-    asked = np.zeros((len(examples), len(network.vocabulary)))
-    for row, example in zip(asked, examples, strict=True):
+    wanted = np.zeros((len(examples), len(network.vocabulary)))
+    for row, example in zip(wanted, examples, strict=True):
         row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
     batch = np.arange(len(examples))
     expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
     expects = among & (step >= network.bridge)
     if not expects.any():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
-    return per_sequence((np.stack(expected) * asked).sum(-1), expects & asked.any(1))
+    return per_sequence((np.stack(expected) * wanted).sum(-1), expects & wanted.any(1))
