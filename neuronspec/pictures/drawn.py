@@ -19,7 +19,7 @@ from neuronspec.engine.picks.picks import found, kept
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import NOWHERE, holds, moments
 from neuronspec.engine.unit_sets import Chosen, Lane, UnitSet, UnitSets, bases, layer_of, set_by_set, units
-from neuronspec.engine.verdicts.examine import as_found, stand_ins
+from neuronspec.engine.verdicts.controls import as_found, stand_ins
 from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.errors import NetworkError, ProjectError, Undecidable, did_you_mean
 from neuronspec.language.claims import Claim

@@ -9,6 +9,7 @@ from planted import RECIPE, STRINGS, TALLY, network
 
 import neuronspec as ns
 from neuronspec.engine.verdicts import examine as examine_module
+from neuronspec.engine.verdicts import look as look_module
 from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
@@ -181,14 +182,14 @@ def test_nan_in_one_unit_names_the_site():
 
 
 def test_one_claim_that_breaks_does_not_take_the_others_with_it(monkeypatch):
-    real = examine_module.of_claim
+    real = look_module.of_claim
 
     def breaking(claim, view):
         if isinstance(claim.measure, ns.size):
             raise IndexError("out of range")
         return real(claim, view)
 
-    monkeypatch.setattr(examine_module, "of_claim", breaking)
+    monkeypatch.setattr(look_module, "of_claim", breaking)
     bad, good = ask(ns.size(ns.cell) >= 1, ns.exact_match() >= 0.99).outcomes
     assert bad.verdict == "error"
     assert bad.reason.startswith("neuronspec failed: IndexError: out of range (test_examine.py:")
