@@ -19,11 +19,11 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from neuronspec.collection import Question
-from neuronspec.engine.verdicts.examine import Checkpointed, Examined, Request, examine
+from neuronspec.engine.verdicts.examine import Answer, Checkpointed, Examined, Request, examine
 from neuronspec.engine.verdicts.judge import Outcome, against_bound
 from neuronspec.engine.verdicts.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import share_of_seeds, task_measure
+from neuronspec.language.measures import share_of_seeds
 from neuronspec.named_networks import networks_of, task_and_recipe
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Task
@@ -142,14 +142,14 @@ class Evidence:
     parity: dict[int, Mapping[str, float]] = field(default_factory=dict)
     mutants: dict[str, list[Outcome]] = field(default_factory=dict)
 
-    def take(self, said: Examined, number: int, outcome: Outcome) -> None:
-        """Add what a network said to the question, the so manieth that it was asked."""
-        self.outcomes[said.seed] = outcome
-        self.parity[said.seed] = said.parity
-        for name, came in said.mutants[number].items():
-            self.mutants.setdefault(name, []).append(came)
-        self.seconds = _added(self.seconds, said.seconds[number])
-        self.shared = _added(self.shared, said.shared[number])
+    def take(self, examined: Examined, answer: Answer, outcome: Outcome) -> None:
+        """Add a network's answer to the question."""
+        self.outcomes[examined.seed] = outcome
+        self.parity[examined.seed] = examined.parity
+        for name, mutant in answer.mutants.items():
+            self.mutants.setdefault(name, []).append(mutant)
+        self.seconds = _added(self.seconds, answer.seconds)
+        self.shared = _added(self.shared, answer.shared)
 
 
 def _examined(
@@ -163,14 +163,14 @@ def _examined(
 ) -> list[tuple[Question, Evidence]]:
     """Return what the networks say to each question."""
     task, recipe = task_and_recipe(project, name)
-    asked = {seed: [q for q in questions if seed in q.seeds] for seed in networks}
+    questions_of = {seed: [q for q in questions if seed in q.seeds] for seed in networks}
     common = Request.of(name, task, recipe, mutate)
-    requests = [common.about(seed, network, task, _claims(asked[seed])) for seed, network in networks.items()]
+    requests = [common.about(seed, network, task, _claims(questions_of[seed])) for seed, network in networks.items()]
     evidence = {question.id: Evidence() for question in questions}
-    for done, said in enumerate(_each_examined(requests, jobs), start=1):
-        for number, (question, outcome) in enumerate(zip(asked[said.seed], said.outcomes, strict=True)):
-            finished = _finished(of_one_network(question.claim), outcome, said, task)
-            evidence[question.id].take(said, number, finished)
+    for done, examined in enumerate(_each_examined(requests, jobs), start=1):
+        for question, answer in zip(questions_of[examined.seed], examined.answers, strict=True):
+            outcome = answer.outcome or _of_task_measure(of_one_network(question.claim), examined, task)
+            evidence[question.id].take(examined, answer, outcome)
         watcher.examined(name, done, len(requests))
     return [(question, evidence[question.id]) for question in questions]
 
@@ -192,13 +192,11 @@ def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]
     yield from parallel(delayed(examine)(request) for request in requests[1:])
 
 
-def _finished(claim: Claim, outcome: Outcome, said: Examined, task: Task) -> Outcome:
-    """Give a pending outcome its value: the task's own measures are functions of a task file, which stay here."""
-    if outcome.verdict != "pending" or not isinstance(claim.measure, task_measure):
-        return outcome
+def _of_task_measure(claim: Claim, examined: Examined, task: Task) -> Outcome:
+    """What a claim on a task's own measure comes to: it is a function of a task file, which stays here."""
     name = claim.measure.name
     try:
-        value = float(task.measures[name].of(said.generated[name]))
+        value = float(task.measures[name].of(examined.generated[name]))
     except Exception as error:  # a task file is anybody's code
         return Outcome("error", reason=f"measure {name!r} of the task raised {type(error).__name__}: {error}")
     verdict, reason = against_bound(claim, value, value, value)

@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from neuronspec.engine.verdicts.controls import CONTROLS
 from neuronspec.errors import ProjectError
 from neuronspec.ledger.record import OVER_SEEDS
 
+COLUMNS = [control.name for control in CONTROLS if control.column]
+"""Controls with a column of their own; the others share one."""
 Claim = Mapping[str, Any]
 """A claim as a run has it, see ``ledger.claim_json``."""
 
@@ -37,8 +40,7 @@ def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str
         "source": [str(claim.get("reported", "")) for claim in claims],
         "bound": [_bound(claim) for claim in claims],
         "value": [_value(claim) for claim in claims],
-        "random units": [_control(claim, "random units") for claim in claims],
-        "untrained twin": [_control(claim, "untrained twin") for claim in claims],
+        **{name: [_control(claim, name) for claim in claims] for name in COLUMNS},
         "other controls": [_others(claim) for claim in claims],
         "verdict": [_verdict(claim) for claim in claims],
     }
@@ -138,7 +140,7 @@ def _control(claim: Claim, name: str) -> str:
 
 
 def _others(claim: Claim) -> str:
-    rest = {name: c for name, c in claim["controls"].items() if name not in ("random units", "untrained twin")}
+    rest = {name: c for name, c in claim["controls"].items() if name not in COLUMNS}
     return ", ".join(f"{name.removeprefix('rival ')} {_number(control['value'])}" for name, control in rest.items())
 
 

@@ -30,7 +30,8 @@ FLOORS = """
     engine.picks engine.picks.onward engine.picks.attribution engine.picks.picks
     engine.scan engine.scan.result engine.scan.scan
     engine.verdicts engine.verdicts.random_sets engine.verdicts.matched engine.verdicts.mutants
-    engine.verdicts.judge engine.verdicts.replicates engine.verdicts.examine
+    engine.verdicts.judge engine.verdicts.controls engine.verdicts.look engine.verdicts.replicates
+    engine.verdicts.examine
     notebook project collection named_networks runner
     ledger ledger.record ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
     ledger.compare github

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuronspec.collection import Question
-from neuronspec.engine.verdicts.judge import MATCHED_DISPLACEMENT, Control, Outcome, concluded
+from neuronspec.engine.verdicts.controls import REQUIRED, rivals_of
+from neuronspec.engine.verdicts.judge import Control, Outcome, concluded
 from neuronspec.engine.verdicts.replicates import of_one_network, settle
 from neuronspec.errors import ProjectError
-from neuronspec.language.claims import Claim, matched_displacement
+from neuronspec.language.claims import Claim
 from neuronspec.language.units import each
 from neuronspec.ledger.changes import otherwise
 from neuronspec.ledger.record import from_plain, replicates_key
@@ -73,20 +74,18 @@ def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
 
 def _why_not(question: Question, claim: Mapping[str, Any]) -> str:
     """Why the evidence of a claim does not answer a question; empty where it does."""
-    asked = of_one_network(question.claim)
+    inner = of_one_network(question.claim)
     measured = {replicate["seed"]: replicate for replicate in claim["replicates"]}
     missing = [seed for seed in question.seeds if seed not in measured]
     if missing:
         return f"network {missing[0]} was not examined"
-    wanted = [
-        MATCHED_DISPLACEMENT if isinstance(rival, matched_displacement) else f"rival {rival}" for rival in asked.rivals
-    ]
+    wanted = [control.name for control in rivals_of(inner)]
     for seed in question.seeds:
         judged = measured[seed]["verdict"] not in BEYOND_BOUNDS and measured[seed]["interval"][0] is not None
         lacking = [name for name in wanted if judged and name not in measured[seed]["controls"]]
         if lacking:
             return f"the control {lacking[0]} was not measured"
-    if any(isinstance(part, each) for part in asked.measure.walk()) and not _same_worst(asked, claim["bound"]):
+    if any(isinstance(part, each) for part in inner.measure.walk()) and not _same_worst(inner, claim["bound"]):
         return "which unit is the worst depends on the bound"
     return ""
 
@@ -99,17 +98,17 @@ def _same_worst(claim: Claim, bound: Mapping[str, float | None]) -> bool:
 
 
 def _judged(question: Question, claim: Mapping[str, Any]) -> Result:
-    asked = of_one_network(question.claim)
+    inner = of_one_network(question.claim)
     evidence = {replicate["seed"]: replicate for replicate in claim["replicates"]}
-    outcomes = {seed: _outcome(asked, evidence[seed]) for seed in question.seeds}
+    outcomes = {seed: _outcome(inner, evidence[seed]) for seed in question.seeds}
     settled = settle(question.claim, list(outcomes.values()), question.spec.replication)
     return Result(question, settled, outcomes, claim["seconds"], claim["shared"], made_of=claim["made_of"])
 
 
-def _outcome(claim: Claim, told: Mapping[str, Any]) -> Outcome:
-    controls = {name: _control(control) for name, control in told["controls"].items()}
-    value, ends = from_plain(told["value"]), (from_plain(told["interval"][0]), from_plain(told["interval"][1]))
-    verdict, reason = told["verdict"], told["reason"]
+def _outcome(claim: Claim, stored: Mapping[str, Any]) -> Outcome:
+    controls = {name: _control(control, name in REQUIRED) for name, control in stored["controls"].items()}
+    value, ends = from_plain(stored["value"]), (from_plain(stored["interval"][0]), from_plain(stored["interval"][1]))
+    verdict, reason = stored["verdict"], stored["reason"]
     if verdict not in BEYOND_BOUNDS and math.isfinite(ends[0]):
         verdict, reason = concluded(claim, value, ends, controls)
     return Outcome(
@@ -117,24 +116,25 @@ def _outcome(claim: Claim, told: Mapping[str, Any]) -> Outcome:
         value,
         ends,
         controls,
-        units=told["units"],
+        units=stored["units"],
         reason=reason,
-        sequences=told["sequences"],
-        rankings=told["rankings"],
-        influences=told["influences"],
+        sequences=stored["sequences"],
+        rankings=stored["rankings"],
+        influences=stored["influences"],
     )
 
 
-def _control(told: Mapping[str, Any]) -> Control:
-    low, high = map(from_plain, told["interval"])
-    below, above = map(from_plain, told["difference"])
+def _control(stored: Mapping[str, Any], required: bool) -> Control:
+    low, high = map(from_plain, stored["interval"])
+    below, above = map(from_plain, stored["difference"])
     return Control(
-        from_plain(told["value"]),
+        from_plain(stored["value"]),
         (below, above),
-        told["draws"],
-        told["note"],
-        from_plain(told["p"]),
+        stored["draws"],
+        stored["note"],
+        from_plain(stored["p"]),
         interval=(low, high),
+        required=required,
     )
 
 

@@ -14,18 +14,18 @@ from jaxtyping import Bool, Float, Int
 
 from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.measures.evaluate import View, of_claim, scores
-from neuronspec.engine.measures.of_units import activations
+from neuronspec.engine.measures.of_units import values_of
 from neuronspec.engine.picks.picks import found, number_to_keep
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import NOWHERE, holds, moments
 from neuronspec.engine.unit_sets import Chosen, Lane, UnitSet, UnitSets, bases, layer_of, set_by_set, units
-from neuronspec.engine.verdicts.examine import as_found, stand_ins
+from neuronspec.engine.verdicts.controls import as_found, stand_ins
 from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.errors import NetworkError, ProjectError, Undecidable, did_you_mean
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import correlation, mean, task_measure
+from neuronspec.language.measures import correlation, task_measure
 from neuronspec.language.signals import Moment, before, event, first, last, position, symbol
 from neuronspec.language.units import Picked, Site, Units, each
 from neuronspec.networks.threads import one_thread
@@ -34,9 +34,6 @@ PERCENT = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)
 """Shares of a site that a measure is drawn over."""
 MOST = 60
 """So many values of a symbol, or steps of a moment, can be told apart at most."""
-
-_DRAWN = Site("hidden")[0]
-"""Stands for the units whose values are drawn."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +281,9 @@ def _values(
     """The values of units in the clean runs, signed, and the steps at which there are any."""
     if not any(chosen.sizes):
         raise Undecidable("there is no unit to draw")
-    laid, there = activations(mean(of=_DRAWN), View(subject, [{_DRAWN: chosen}]))
+    laid, there = values_of([chosen], View(subject, [{}]))
+    if not there.any():
+        raise Undecidable("no sequence to draw has units of its own")
     return laid[0].astype(float), there
 
 

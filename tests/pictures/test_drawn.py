@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 import neuronspec as ns
 from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.picks.picks import found
-from neuronspec.engine.verdicts.examine import stand_ins
+from neuronspec.engine.verdicts.controls import stand_ins
 from neuronspec.errors import ProjectError, Undecidable
 from neuronspec.language.expression import rewritten
 from neuronspec.language.units import SvmRfe

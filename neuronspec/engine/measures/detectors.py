@@ -114,9 +114,10 @@ def _estimate_f1(measure: words.f1, view: View) -> Estimate:
     now = values(measure.signal, view.sequences)
     want_variety(measure.signal, now[kept & np.isfinite(now)])
     kept = kept & np.isfinite(now)
-    said = np.where(np.isnan(x), np.nan, x > measure.above)
+    detected = np.where(np.isnan(x), np.nan, x > measure.above)
     held = np.broadcast_to(now == 1, x.shape)
-    return Estimate(sums(kept, said * held, said * ~held, (1 - said) * held, np.ones_like(said)), _f1)
+    terms = detected * held, detected * ~held, (1 - detected) * held, np.ones_like(detected)
+    return Estimate(sums(kept, *terms), _f1)
 
 
 def _f1(totals: np.ndarray) -> np.ndarray:

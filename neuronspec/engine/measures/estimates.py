@@ -87,8 +87,15 @@ class Estimate:
     def with_doubt(self, first: float = 1) -> Estimate:
         """Return the estimate with two more sequences, where it is made of yes or no's: one of each, in turn.
 
-        Where all sequences say the same, resampling them says that no other could. (Agresti and Min 2005, "Simple
-        improved confidence intervals for comparing matched proportions", add two to as many cells.)
+        Where all sequences say the same, resampling them says that no other could: of 20 times yes, every resample is
+        20 of 20, and the interval [1, 1]. With a yes and a no more it is 21 of 22, and resamples without the no are
+        1, those with it twice 20 of 22. Of a difference, the first sequence more is yes on the left and no on the
+        right, a gap of 1, and the second a gap of -1: in between stays what was measured.
+        (Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions", add two to as
+        many cells.)
+
+        Args:
+            first: what the first of the two says, 1 for yes; the second says the other.
         """
         if not self.binary:
             return self
@@ -121,20 +128,25 @@ def worst(
 ) -> Estimate:
     """Join estimates, one per unit, to that of the worst unit; undefined where it is undefined for any.
 
+    Which unit is the worst is found out anew in each resample. With the bound ``>= 0.5`` and units at 0.9 and 0.6, the
+    second falls short by -0.1, more than by -0.4, and is the worst; in a resample that has them at 0.55 and 0.7 it is
+    the first. So the interval is of the worst, whichever it is, and not of the one that happened to be it.
+
     Args:
         counts: how many units each lane has; the estimates beyond them are passed over.
         short: how bad a value is.
     """
     cuts = np.cumsum([e.sums.shape[-1] for e in estimates])
+    # a sum more per unit says whether the lane has it: each sequence of a lane with 2 of 3 units adds 1, 1, 0
     there = np.repeat((np.arange(len(estimates)) < counts[:, None])[:, None], estimates[0].sums.shape[1], 1)
 
     def finish(totals: np.ndarray) -> np.ndarray:
         *each, present = np.split(totals, cuts, -1)
         values = np.stack([e.finish(t) for e, t in zip(estimates, each, strict=True)], -1)
         bad = np.where(np.isnan(values), np.inf, short(values))
-        worst = np.where(present > 0, bad, -np.inf).argmax(-1)
-        found: np.ndarray = np.take_along_axis(values, worst[..., None], -1)[..., 0]
-        return found
+        number = np.where(present > 0, bad, -np.inf).argmax(-1)
+        value: np.ndarray = np.take_along_axis(values, number[..., None], -1)[..., 0]
+        return value
 
     fewest = min(e.contributing for e in estimates)
     binary = sum(e.binary for e in estimates) if all(e.binary for e in estimates) else 0

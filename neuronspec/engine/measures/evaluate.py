@@ -29,13 +29,9 @@ def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarra
     with subject.clock.phase("pick"):
         whole = units(site, {}, subject.sizes)
         assert isinstance(whole, UnitSet), "a site is one set"
-        singles: list[Lane] = [{_SCORED: replace(whole, indices=(i,), signs=(1,))} for i in whole.indices]
-        view = View(subject, singles, "discovery", resampled=False)
-        return estimate(replace(measure, of=_SCORED), view).values
-
-
-_SCORED = Site("hidden")[0]
-"""Stands for the one unit of a lane while every unit of a site is scored."""
+        singles = [replace(whole, indices=(i,), signs=(1,)) for i in whole.indices]
+        lanes: list[Lane] = [{} for _ in singles]
+        return estimate(measure, View(subject, lanes, "discovery", resampled=False, scored=singles)).values
 
 
 def of_claim(claim: Claim, view: View) -> Estimate:

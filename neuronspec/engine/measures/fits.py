@@ -21,7 +21,7 @@ from neuronspec.language.signals import Shuffled, symbol
 
 MOST_CLASSES = 64
 MOST_SAMPLES = 4000
-"""So many steps at most are fitted to, evenly spread: more make no better machine, only a slower one."""
+"""So many steps at most are fitted to, evenly spread: more make no better SVM, only a slower one."""
 
 
 @estimate.register
@@ -38,8 +38,8 @@ def _estimate_r2(measure: words.r2, view: View) -> Estimate:
         )
     want_variety(measure.signal, y[kept])
     y = np.where(kept, y - y[kept].mean(), 0.0)
-    said = np.stack([_read(own[on], wanted[on], new) for own, new in zip(fitted, laid, strict=True)])
-    missed = (said - y - values(measure.signal, view.sequences)[kept].mean()) ** 2
+    predicted = np.stack([_read(x[on], wanted[on], new) for x, new in zip(fitted, laid, strict=True)])
+    missed = (predicted - y - values(measure.signal, view.sequences)[kept].mean()) ** 2
     return Estimate(sums(kept, np.ones_like(missed), y, y * y, missed), _explained)
 
 
@@ -53,8 +53,8 @@ def _read(
     x, new = x[:, present], new[..., present]
     middle = x.mean(0)
     slope = np.linalg.lstsq(x - middle, y - y.mean(), rcond=1e-10)[0]
-    said: np.ndarray = (new - middle) @ slope + y.mean()
-    return said
+    predicted: np.ndarray = (new - middle) @ slope + y.mean()
+    return predicted
 
 
 def _explained(totals: np.ndarray) -> np.ndarray:
@@ -89,17 +89,17 @@ def labelled(labels: Expression, where: object, on: Sequences, names: tuple[str,
     Raises:
         Undecidable: there are more values than classes one could tell apart.
     """
-    told = _symbols(labels, on) if symbol in map(type, labels.walk()) else _values(labels, on)
-    kept = holds(where, on) & (told != "")
-    found = names or tuple(sorted(set(told[kept]), key=_by_number))
-    if len(found) > MOST_CLASSES:
-        raise Undecidable(f"{labels} has {len(found)} values: {MOST_CLASSES} classes at most (r2 fits a number)")
+    named = _symbols(labels, on) if symbol in map(type, labels.walk()) else _values(labels, on)
+    kept = holds(where, on) & (named != "")
+    known = names or tuple(sorted(set(named[kept]), key=_by_number))
+    if len(known) > MOST_CLASSES:
+        raise Undecidable(f"{labels} has {len(known)} values: {MOST_CLASSES} classes at most (r2 fits a number)")
     if not kept.any():
         raise Undecidable(f"{where or labels} never holds" if where else f"{labels} has a value at no step")
-    classes = np.where(kept, len(found), -1)
-    for number, name in enumerate(found):
-        classes[kept & (told == name)] = number
-    return Labelled(classes, found)
+    classes = np.where(kept, len(known), -1)
+    for number, name in enumerate(known):
+        classes[kept & (named == name)] = number
+    return Labelled(classes, known)
 
 
 def _by_number(name: str) -> tuple[float, str]:
@@ -110,6 +110,11 @@ def _by_number(name: str) -> tuple[float, str]:
 
 
 def _values(labels: Expression, on: Sequences) -> np.ndarray:
+    """The value of a signal at each step as the name of a class: 0.0, 1.5, NaN -> "0", "1.5", "".
+
+    Few values come at many steps, so each is turned to a name once: [1.5, 0, 1.5] has the known values [0, 1.5], of
+    which its steps have number 1, 0 and 1.
+    """
     now = values(labels, on)
     known, which = np.unique(now, return_inverse=True)
     named = np.array([shown(float(value)) if np.isfinite(value) else "" for value in known], dtype=object)
@@ -137,11 +142,11 @@ def _estimate_probe(measure: words.probe, view: View) -> Estimate:
     kept = kept & (due >= 0)
     on = on & (known.classes >= 0)
     right = np.stack(
-        [_told(own[on], known.classes[on], known.names, new) == due for own, new in zip(fitted, laid, strict=True)]
+        [_predicted(x[on], known.classes[on], known.names, new) == due for x, new in zip(fitted, laid, strict=True)]
     )
     if not measure.balanced:
         return Estimate(sums(kept, right, np.ones(right.shape)))
-    classes = [due == number for number in range(len(known.names) + 1)]  # the last: never seen, never told
+    classes = [due == number for number in range(len(known.names) + 1)]  # the last: never seen, never predicted
     return Estimate(
         sums(kept, *(right & here for here in classes), *(here & kept for here in classes)),
         partial(_balanced, len(classes)),
@@ -155,7 +160,7 @@ def _balanced(classes: int, totals: np.ndarray) -> np.ndarray:
         return share.sum(-1) / (due > 0).sum(-1)
 
 
-def _told(
+def _predicted(
     x: Float[np.ndarray, "sample unit"],
     classes: Int[np.ndarray, " sample"],
     names: tuple[str, ...],
@@ -164,12 +169,12 @@ def _told(
     """Return the class that a linear SVM fitted to ``x`` finds at each new step."""
     present = np.isfinite(x).all(0)
     x, new = x[:, present], np.nan_to_num(new[..., present])
-    found, labels = fitted_samples(x, classes, names)
+    samples, labels = fitted_samples(x, classes, names)
     y = linear_svm.one_vs_rest(labels[None], len(names))[0]
-    weights = linear_svm.fit(linear_svm.standardised(found, found).expand(len(y), -1, -1), y)
-    scores = linear_svm.standardised(torch.from_numpy(new).flatten(0, 1), found) @ weights[:, :-1].mT + weights[:, -1]
-    told = (scores[:, 0] > 0).long() if len(y) == 1 else scores.argmax(1)
-    return told.view(new.shape[:-1]).numpy()
+    weights = linear_svm.fit(linear_svm.standardised(samples, samples).expand(len(y), -1, -1), y)
+    scores = linear_svm.standardised(torch.from_numpy(new).flatten(0, 1), samples) @ weights[:, :-1].mT + weights[:, -1]
+    predicted = (scores[:, 0] > 0).long() if len(y) == 1 else scores.argmax(1)
+    return predicted.view(new.shape[:-1]).numpy()
 
 
 def fitted_samples(
@@ -181,13 +186,13 @@ def fitted_samples(
         Undecidable: there are too few, or they are all of one class.
     """
     chosen = _spread(classes) if len(x) > MOST_SAMPLES else np.arange(len(x))
-    found, labels = torch.from_numpy(np.ascontiguousarray(x[chosen])), torch.from_numpy(classes[chosen])
-    linear_svm.checked(found, labels, names)
-    if len(found) <= found.shape[1]:
+    samples, labels = torch.from_numpy(np.ascontiguousarray(x[chosen])), torch.from_numpy(classes[chosen])
+    linear_svm.checked(samples, labels, names)
+    if len(samples) <= samples.shape[1]:
         raise Undecidable(
-            f"{len(found)} samples are no more than the {found.shape[1]} units: a line tells any labels apart there"
+            f"{len(samples)} samples are no more than the {samples.shape[1]} units: a line tells any labels apart there"
         )
-    return found, labels
+    return samples, labels
 
 
 def _spread(classes: Int[np.ndarray, " sample"]) -> Int[np.ndarray, " chosen"]:

@@ -28,19 +28,23 @@ from neuronspec.networks.training import IGNORED
 
 
 @singledispatch
-def of_completion(measure: object, run: Completion, example: Example) -> float:
-    """Return a measure of what the network generated from the prompt of an example; NaN where it has none."""
+def of_completion(measure: object, run: Completion, example: Example, at: int) -> float:
+    """Return a measure of what the network generated from the prompt of an example; NaN where it has none.
+
+    Args:
+        at: the step of the moment that the measure asks for, see ``steps_asked``.
+    """
     raise NotImplementedError(f"no measure of a run for {measure!r}")
 
 
 @of_completion.register
-def _exact_match_of_completion(measure: words.exact_match, run: Completion, example: Example) -> float:
+def _exact_match_of_completion(measure: words.exact_match, run: Completion, example: Example, at: int) -> float:
     return run.exact
 
 
 @of_completion.register(words.length)
 @of_completion.register(words.count)
-def _number_of_tokens(measure: words.length | words.count, run: Completion, example: Example) -> float:
+def _number_of_tokens(measure: words.length | words.count, run: Completion, example: Example, at: int) -> float:
     if measure.what is None:
         return len(run.came)
     if isinstance(measure.what, char | symbol):
@@ -51,29 +55,30 @@ def _number_of_tokens(measure: words.length | words.count, run: Completion, exam
 
 
 @of_completion.register
-def _step_of_of_completion(measure: words.step_of, run: Completion, example: Example) -> float:
+def _step_of_of_completion(measure: words.step_of, run: Completion, example: Example, at: int) -> float:
     wanted = tokens(measure.what, example)
     return next((len(run.prompt) + i for i, token in enumerate(run.said) if token in wanted), math.nan)
 
 
 @of_completion.register
-def _emits_of_completion(measure: words.emits, run: Completion, example: Example) -> float:
-    step, wanted = example.events[_AT] - len(run.prompt), tokens(measure.what, example)
+def _emits_of_completion(measure: words.emits, run: Completion, example: Example, at: int) -> float:
+    step, wanted = at - len(run.prompt), tokens(measure.what, example)
     if step < 0 or not wanted:  # the sequence lacks the moment or the symbol, or is given as far as that
         return math.nan
     return step < len(run.said) and run.said[step] in wanted
 
 
-def _asked_for(moment: object, examples: Sequence[Example]) -> list[int]:
+def steps_asked(measure: Expression, examples: Sequence[Example]) -> list[int]:
+    """Return the step in each example of the moment that a measure asks for; NOWHERE where it asks for none."""
+    return _steps_of(measure.at, examples) if isinstance(measure, words.emits) else [NOWHERE] * len(examples)
+
+
+def _steps_of(moment: object, examples: Sequence[Example]) -> list[int]:
     """The step of a moment; what a network generates may go on beyond the end of what is due."""
     if isinstance(moment, Shifted):
-        inner = _asked_for(moment.moment, examples)
+        inner = _steps_of(moment.moment, examples)
         return [NOWHERE if step == NOWHERE else max(NOWHERE, step + moment.steps) for step in inner]
     return moments(moment, Sequences(examples)).tolist()
-
-
-_AT = "at"
-"""The event that stands for the moment a measure asks for."""
 
 
 def tokens(what: Expression, example: Example) -> tuple[str, ...]:
@@ -100,25 +105,17 @@ def self_generated(subject: Subject, examples: Sequence[Example], wanted: Sequen
     """
     runs = replace(subject, verification=tuple(examples), whole=None).completions()
     try:
-        asked = [_with_moment(claim.measure, examples) for claim in wanted]
+        steps = [steps_asked(claim.measure, examples) for claim in wanted]
     except Undecidable:  # none has the moment
         return [None] * len(examples)
-    found: list[Example | None] = []
+    generated: list[Example | None] = []
     for number, (run, example) in enumerate(zip(runs, examples, strict=True)):
-        values = (float(of_completion(c.measure, run, about[number])) for c, about in zip(wanted, asked, strict=True))
-        met = all(claim.met_by(value) for claim, value in zip(wanted, values, strict=True))
+        values = (of_completion(c.measure, run, example, at[number]) for c, at in zip(wanted, steps, strict=True))
+        met = all(claim.met_by(float(value)) for claim, value in zip(wanted, values, strict=True))
         text = joined(run.prompt, run.came)
         events = {name: step for name, step in example.events.items() if step < len(text)}
-        found.append(replace(example, text=text, events=events, labels={}) if met else None)
-    return found
-
-
-def _with_moment(measure: Expression, examples: Sequence[Example]) -> Sequence[Example]:
-    """The examples with the moment that a measure asks for as their event."""
-    if not isinstance(measure, words.emits):
-        return examples
-    at = _asked_for(measure.at, examples)
-    return [replace(e, events={_AT: step}) for e, step in zip(examples, at, strict=True)]
+        generated.append(replace(example, text=text, events=events, labels={}) if met else None)
+    return generated
 
 
 @estimate.register(words.exact_match)
@@ -136,24 +133,28 @@ def among_those(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view
     """The sequences that an edit could be made in, and that are asked for."""
     if not used.any():
         raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
-    asked: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
-    if not (used & asked).any():
+    among: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
+    if not (used & among).any():
         raise Undecidable(f"no sequence to measure: {measure.among} occurs in none")
-    return used & asked
+    return used & among
 
 
 def of_runs(measure: words.Behaviour, view: View) -> tuple[Float[np.ndarray, "lane batch"], Bool[np.ndarray, " batch"]]:
-    check_symbols(measure, view.subject.verification)
-    examples = _with_moment(measure, view.subject.verification)
+    """Return the value of a measure in each sequence on every lane, and the sequences that an edit could be made in."""
+    examples = view.subject.verification
+    check_symbols(measure, examples)
+    steps = steps_asked(measure, examples)
     if measure.under is None:
         runs, used = [view.subject.completions()], np.ones(len(examples), dtype=bool)
     else:
         runs, used = view.subject.edited_completions(measure.under, view.lanes)
     if not view.subject.network.ends:
-        used = used & np.array([len(example.text) > example.prompt for example in view.subject.verification])
+        used = used & np.array([len(example.text) > example.prompt for example in examples])
         if not used.any():
             raise Undecidable("no sequence to measure: all are given to the end, and there is nothing to say")
-    numbers = [[of_completion(measure, run, e) for run, e in zip(lane, examples, strict=True)] for lane in runs]
+    numbers = [
+        [of_completion(measure, run, e, at) for run, e, at in zip(lane, examples, steps, strict=True)] for lane in runs
+    ]
     if isinstance(measure, words.emits) and np.isnan(numbers).all():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or lies within the prompt")
     return np.array(numbers, dtype=float), used
@@ -198,12 +199,12 @@ def _estimate_probability(measure: words.probability, view: View) -> Estimate:
     examples, network = view.sequences.examples, view.subject.network
     check_symbols(measure, examples)
     step = moments(measure.at, view.sequences) - 1 + network.bridge  # it is expected one token before it is read
-    asked = np.zeros((len(examples), len(network.vocabulary)))
-    for row, example in zip(asked, examples, strict=True):
+    wanted = np.zeros((len(examples), len(network.vocabulary)))
+    for row, example in zip(wanted, examples, strict=True):
         row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
     batch = np.arange(len(examples))
     expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
     expects = among & (step >= network.bridge)
     if not expects.any():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
-    return per_sequence((np.stack(expected) * asked).sum(-1), expects & asked.any(1))
+    return per_sequence((np.stack(expected) * wanted).sum(-1), expects & wanted.any(1))

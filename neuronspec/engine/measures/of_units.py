@@ -26,34 +26,40 @@ TINY = 1e-13
 
 
 def activations(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of the units of each lane, signed, and the steps at which they count.
+    """Return the values of the units that a measure is of, and the steps at which they count: see ``values_of``."""
+    laid, counted = values_of(view.sets(measure.of), view, measure.where, measure.under)
+    if not counted.any():
+        raise Undecidable(f"{measure.of}: no sequence to measure has units of its own")
+    return laid, counted
 
-    Returns:
-        ``[lane time batch unit]``, NaN beyond the units that a lane has; and ``[time batch]``, true where
-        ``where`` holds and the edit, if any, could be made.
+
+def values_of(
+    sets: Sequence[Chosen], view: View, where: Expression | None = None, under: Intervention | None = None
+) -> tuple[Float[np.ndarray, "lane time batch unit"], Bool[np.ndarray, "time batch"]]:
+    """Return the signed values of a set of units on each lane, and the steps at which they count.
+
+    They are NaN beyond the units that a lane has. A step counts where ``where`` holds, the edit, if any, could be made,
+    and the sequence has units of its own.
     """
-    sets = view.sets(measure.of)  # type: ignore[arg-type]
-    kept = holds(measure.where, view.sequences)
-    if measure.under is None:
+    kept = holds(where, view.sequences)
+    if under is None:
         clean = view.subject.clean(view.split)
         runs = iter([clean] * len(sets))
     else:
         places = {chosen.place for chosen in sets}
-        runs, used = view.subject.edited(measure.under, view.lanes, places)
+        runs, used = view.subject.edited(under, view.lanes, places)
         kept = kept & used
     moved, bridged = sets[0].moved, view.subject.network.bridge > 0
     if sets[0].site not in STATES:  # which begin somewhere; a gate has no value before a token is read
         kept = kept & (view.sequences.steps > moved + bridged - 1)
     if not kept.any():
-        raise Undecidable(f"no step to measure at: {_why_no_step(measure)}")
+        raise Undecidable(f"no step to measure at: {_why_no_step(where, under)}")
     laid = np.full((len(sets), *kept.shape, max(max(chosen.sizes) for chosen in sets)), np.nan)
     there = np.zeros(kept.shape[1], dtype=bool)  # a sequence whose value has no set is left out
     for lane, (chosen, run) in enumerate(zip(sets, runs, strict=True)):
         for rows, one in chosen.sequences(view.sequences.examples):
             laid[lane][:, rows, : len(one.indices)] = _of_set(one, run, rows)
             there[rows] = True
-    if not (kept & there).any():
-        raise Undecidable(f"{measure.of}: no sequence to measure has units of its own")
     return laid, kept & there
 
 
@@ -67,10 +73,8 @@ def _of_set(chosen: UnitSet, run: Activations, rows: np.ndarray) -> Float[np.nda
     return np.diff(own, axis=0, prepend=past)
 
 
-def _why_no_step(measure: words.UnitMeasure) -> str:
-    if measure.where is None:
-        return f"{measure.under} could be made in no sequence"
-    return f"{measure.where} never holds"
+def _why_no_step(where: Expression | None, under: Intervention | None) -> str:
+    return f"{under} could be made in no sequence" if where is None else f"{where} never holds"
 
 
 def one_unit(measure: words.UnitMeasure, view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -222,8 +226,8 @@ def _steps(
         at = moments(moment, view.sequences)
         return np.broadcast_to(at, (len(view.lanes), len(at))), np.ones(len(at), dtype=bool)
     x, kept = one_unit(words.mean(of=moment.units, where=moment.where, under=under), view)
-    asked = kept & np.isfinite(x)
-    candidates, least = np.where(asked, x, -np.inf), np.where(asked, x, np.inf).min(1)
-    flat = (asked.sum(1) > 1) & (candidates.max(1) == least)
-    peaks = np.where(flat, FLAT, np.where(asked.any(1), candidates.argmax(1), NOWHERE))
+    counted = kept & np.isfinite(x)
+    candidates, least = np.where(counted, x, -np.inf), np.where(counted, x, np.inf).min(1)
+    flat = (counted.sum(1) > 1) & (candidates.max(1) == least)
+    peaks = np.where(flat, FLAT, np.where(counted.any(1), candidates.argmax(1), NOWHERE))
     return peaks, np.any(kept, axis=0)

@@ -19,19 +19,23 @@ class View:
 
     Args:
         resampled: whether the estimate will be resampled; where not, all sequences may count as one, which is faster.
+        scored: the units on each lane that a measure which names none is of: a score that units are picked by.
     """
 
     subject: Subject
     lanes: Sequence[Lane]
     split: str = "verification"
     resampled: bool = True
+    scored: Sequence[Chosen] = ()
 
     @property
     def sequences(self) -> Sequences:
         return self.subject.clean(self.split).sequences
 
-    def sets(self, of: Expression) -> list[Chosen]:
+    def sets(self, of: Expression | None) -> list[Chosen]:
         """The units on each lane."""
+        if of is None:
+            return list(self.scored)
         return [units(of, lane, self.subject.sizes) for lane in self.lanes]
 
 

@@ -6,40 +6,28 @@ A worker gets data only: claims, a recipe, weights or where they are, sequences;
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from neuronspec.engine.measures.estimates import FEWEST_SEQUENCES, LEVEL, Estimate, oriented
-from neuronspec.engine.measures.evaluate import View, estimate, of_claim
+from neuronspec.engine.measures.estimates import LEVEL
+from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.measures.of_behaviour import self_generated
-from neuronspec.engine.picks.picks import found
 from neuronspec.engine.runs.clock import Clock, Seconds
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network, check_parity, trained
-from neuronspec.engine.unit_sets import Lane, bases, places, units
-from neuronspec.engine.verdicts.judge import (
-    MATCHED_DISPLACEMENT,
-    Control,
-    Outcome,
-    compare,
-    interim_looks,
-    judge,
-    p_value,
-)
-from neuronspec.engine.verdicts.matched import lanes_of_matched_displacement
-from neuronspec.engine.verdicts.mutants import Mutant, bases_beyond_size, mutants_of
-from neuronspec.engine.verdicts.random_sets import DRAWS, independent_lanes, random_lanes
+from neuronspec.engine.unit_sets import places
+from neuronspec.engine.verdicts.controls import Look
+from neuronspec.engine.verdicts.judge import Outcome, interim_looks
+from neuronspec.engine.verdicts.look import NotApplicable, judged
+from neuronspec.engine.verdicts.mutants import Mutant, mutants_of
 from neuronspec.engine.verdicts.replicates import of_one_network
-from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
-from neuronspec.language.claims import Claim, matched_displacement
-from neuronspec.language.expression import Expression
-from neuronspec.language.measures import median_over_seeds, overlap, probe, task_measure
-from neuronspec.language.signals import Shuffled
+from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language.claims import Claim
+from neuronspec.language.measures import median_over_seeds, task_measure
 from neuronspec.language.units import Site, Units
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.supply import Weights
@@ -106,26 +94,43 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What one network said to one claim.
+
+    Args:
+        outcome: None where a worker cannot tell: a task's own measure is a function of a task file, so it is measured
+            where that is loaded, on what the network generated.
+        seconds: what the claim took by itself, by phase.
+        shared: its part of the work that several claims asked for, by phase.
+        mutants: what each mutant of the claim came to.
+    """
+
+    outcome: Outcome | None
+    seconds: Seconds
+    shared: Seconds
+    mutants: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
 class Examined:
     """What one network said.
 
     Args:
-        outcomes: one per claim.
+        answers: one per claim.
         generated: what the network made of the examples of each of the task's own measures.
         parity: the largest difference that each check of the network found.
-        seconds: what each claim took by itself, by phase.
-        shared: its part of the work that several claims asked for, by phase.
     """
 
     seed: int
     learnt: bool
-    outcomes: Sequence[Outcome]
+    answers: Sequence[Answer]
     generated: Mapping[str, Sequence[Completion]]
-    seconds: Sequence[Seconds]
-    shared: Sequence[Seconds]
     parity: Mapping[str, float]
-    mutants: Sequence[Mapping[str, Outcome]] = ()
-    """One per claim: what each of its mutants came to."""
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What the claims came to, without those on a task's own measure, which are still to be measured."""
+        return [answer.outcome for answer in self.answers if answer.outcome is not None]
 
 
 def examine(request: Request) -> Examined:
@@ -158,7 +163,7 @@ class _Examination:
         self.parity: dict[str, float] = {}
         network = request.given.network if request.given else self._trained()
         self.prompts = self._subject(network, request.discovery, request.verification)
-        self.said: Sequence[Sequence[Example]] = (request.discovery, request.verification)
+        self.splits: Sequence[Sequence[Example]] = (request.discovery, request.verification)
         self.subject = self.prompts
 
     def _trained(self) -> Network:
@@ -171,21 +176,21 @@ class _Examination:
         """The same network before training, where that can be had."""
         request = self.request
         if request.recipe is None:
-            return self._subject(request.given.twin, *self.said) if request.given and request.given.twin else None
+            return self._subject(request.given.twin, *self.splits) if request.given and request.given.twin else None
         model = untrained(request.recipe, len(request.vocabulary), request.seed).requires_grad_(False)
-        return self._subject(replace(self.subject.network, model=model), *self.said)
+        return self._subject(replace(self.subject.network, model=model), *self.splits)
 
     def _subject(self, network: Network, discovery: Sequence[Example], verification: Sequence[Example]) -> Subject:
-        asked = places(self.request.claims, network.sizes)
         request = self.request
+        recorded = places(request.claims, network.sizes)
         own = bool(request.generated_only)
-        return Subject(network, discovery, verification, asked, self.clock, request.temperature, asked=own)
+        return Subject(network, discovery, verification, recorded, self.clock, request.temperature, asked=own)
 
     def _completed(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples as the network puts them itself, where its run is as the task wants it."""
         pairs = [e.pair or e for e in examples]
-        said, others = (self_generated(self.prompts, split, self.request.generated_only) for split in (examples, pairs))
-        both = [(e, pair) for e, pair in zip(said, others, strict=True) if e is not None]
+        ours, others = (self_generated(self.prompts, split, self.request.generated_only) for split in (examples, pairs))
+        both = [(e, pair) for e, pair in zip(ours, others, strict=True) if e is not None]
         return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
 
     def prepare(self) -> None:
@@ -194,8 +199,8 @@ class _Examination:
         self.parity = check_parity(self.prompts.network)
         self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
         if self.request.generated_only:
-            self.said = [self._completed(split) for split in self.said]
-            self.subject = self._subject(self.prompts.network, *self.said)
+            self.splits = [self._completed(split) for split in self.splits]
+            self.subject = self._subject(self.prompts.network, *self.splits)
 
     @property
     def unlearnt(self) -> str:
@@ -211,29 +216,31 @@ class _Examination:
                 generated = {name: self._complete(on) for name, on in self.request.measured_on.items()}
             except (NetworkError, Undecidable) as error:
                 trouble, generated = str(error), {}
+        return Examined(self.request.seed, not self.unlearnt, self._answers(trouble), generated, self.parity)
+
+    def _answers(self, trouble: str) -> list[Answer]:
+        """What the network says to each claim; where there is trouble with itself, only that."""
         outcomes, claims = [], self.request.claims
         for number, claim in enumerate(claims):
             self.clock.claim = number
             with self.clock.phase("judge"):
-                said = Outcome("error", reason=trouble) if trouble else self._outcome(claim)
-                outcomes.append(said)
+                outcomes.append(Outcome("error", reason=trouble) if trouble else self._outcome(claim))
         seconds, shared = [self.clock.own(number) for number in range(len(claims))], self.clock.shares(len(claims))
         mutants = [self._mutants(claim) if not trouble else {} for claim in claims]
-        return Examined(
-            self.request.seed, not self.unlearnt, outcomes, generated, seconds, shared, self.parity, mutants
-        )
+        return [Answer(*parts) for parts in zip(outcomes, seconds, shared, mutants, strict=True)]
 
     def _mutants(self, claim: Claim) -> dict[str, Outcome]:
         """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""
         if not self.request.mutate or claim.expected != "supported":
             return {}
-        return {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
+        outcomes = {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
+        return {name: outcome for name, outcome in outcomes.items() if outcome is not None}
 
     def _complete(self, examples: Sequence[Example]) -> list[Completion]:
         ours = self.subject
         return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).completions()
 
-    def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
+    def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome | None:
         about_units = any(isinstance(e, Units) for e in claim.walk())
         sites = {site for _, site in self.subject.sizes}
         missing = [s.name for s in claim.walk() if isinstance(s, Site) and s.name not in sites]
@@ -242,7 +249,7 @@ class _Examination:
         if about_units and self.unlearnt:
             return Outcome("unlearnt", reason=self.unlearnt)
         if isinstance(of_one_network(claim).measure, task_measure):
-            return Outcome("pending")
+            return None
         try:
             return self._judged(claim, mutant)
         except NotApplicable as error:
@@ -258,8 +265,12 @@ class _Examination:
             )
 
     def _judged(self, claim: Claim, mutant: Mutant | None = None) -> Outcome:
-        """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out."""
-        of_network = of_one_network(claim)
+        """Judge on a part of the sequences, and on more where that leaves it undecided; the level is shared out.
+
+        Each look may err, and a claim is taken at the first that decides: with three looks at 95 % each, one of them
+        would err in up to 15 % of claims. At 1 - 0.05 / 3 = 98.3 % each, it is 5 % in all.
+        """
+        of_network, wrong = of_one_network(claim), mutant.wrong if mutant else ""
         self.want_sequences()
         sizes = interim_looks(len(self.subject.verification), self.request.census)
         if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
@@ -267,155 +278,33 @@ class _Examination:
         level = 1 - (1 - LEVEL) / len(sizes)
         for number in sizes:
             try:
-                said = _Look(self, number, level, mutant).judged(of_network)
+                outcome = judged(self._look(number, level, wrong), of_network, wrong)
             except Undecidable:
                 if number == sizes[-1]:
                     raise
                 continue
-            if said.verdict != "undecided":
+            if outcome.verdict != "undecided":
                 break
-        return said
+        # what networks generate themselves is not the same sequences in each, so no influence has its like in another
+        return replace(outcome, influences=()) if self.request.generated_only else outcome
+
+    def _look(self, sequences: int, level: float, wrong: str) -> Look:
+        """What a claim is judged on in one look; where the network is wrong on purpose, it is its twin, with none."""
+
+        def twin() -> Subject | None:
+            return self.twin and self.twin.first(sequences)
+
+        if wrong != "network":
+            return Look(self.subject.first(sequences), twin, self.request.census, level)
+        mutated = twin()
+        if mutated is None:
+            raise NotApplicable("there is no untrained twin")
+        return Look(mutated, lambda: None, self.request.census, level)
 
     def want_sequences(self) -> None:
         """Raise Undecidable where no run is as the task wants it."""
         if not self.subject.verification or not self.subject.discovery:
             raise Undecidable(f"no run of {len(self.request.verification)} prompts meets what the task asks of them")
-
-
-class NotApplicable(NeuronspecError):
-    """A mutant that this network cannot be made into."""
-
-
-class _Look:
-    """One look at so many sequences."""
-
-    def __init__(self, examination: _Examination, sequences: int, level: float, mutant: Mutant | None) -> None:
-        self.request, self.level, self.sequences = examination.request, level, sequences
-        self.wrong = mutant.wrong if mutant else ""
-        self._twin: Callable[[], Subject | None] = lambda: examination.twin
-        self.subject = examination.subject.first(sequences)
-        if self.wrong == "network":
-            if examination.twin is None:
-                raise NotApplicable("there is no untrained twin")
-            self.subject, self._twin = examination.twin.first(sequences), lambda: None
-
-    @cached_property
-    def twin(self) -> Subject | None:
-        twin = self._twin()
-        return twin and twin.first(self.sequences)
-
-    def judged(self, claim: Claim) -> Outcome:
-        measure, census, subject = claim.measure, self.request.census, self.subject
-        own = found(measure, subject)
-        values_of = bases_beyond_size(measure)
-        for base in values_of:
-            if not all(own[base].sizes):
-                raise Undecidable(f"{base} finds no unit")
-        others = stand_ins(claim, own, subject)
-        if self.wrong == "units":
-            if not others:
-                raise NotApplicable("too few other units are left in the site")
-            own, others = others[0], others[1:]
-        ours, drawn = self._estimated(claim, own, others)
-        controls: dict[str, Control] = {}
-        if values_of:
-            controls["random units"] = self._random(claim, ours, drawn)
-        if any(isinstance(e, Units) for e in measure.walk()):
-            controls["untrained twin"] = self._untrained(claim, ours)
-        if isinstance(measure, probe):
-            controls["shuffled labels"] = self._shuffled(claim, own, ours)
-        for rival in claim.rivals:
-            if isinstance(rival, matched_displacement):
-                controls[MATCHED_DISPLACEMENT] = self._matched_displacement(claim, own, ours)
-                continue
-            against = of_claim(replace(claim, measure=replace(measure, signal=rival), rivals=()), View(subject, [own]))
-            controls[f"rival {rival}"] = compare(ours, _like(ours, against, measure), census, self.level)
-        said = judge(claim, ours, controls, census, self.level)
-        rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
-        if self.request.generated_only:  # what networks say themselves is not the same sequences
-            said = replace(said, influences=())
-        return replace(said, units=self._shown(measure, own), rankings=rankings)
-
-    def _estimated(self, claim: Claim, own: Lane, stand_ins: Sequence[Lane]) -> tuple[Estimate, Estimate | str]:
-        """The measure of the claimed units, and of all that stands in for them; or why there is none of these."""
-        try:
-            everything = of_claim(claim, View(self.subject, [own, *stand_ins]))
-        except (NetworkError, Undecidable):  # of one draw alone, it must not take the others with it
-            ours = of_claim(claim, View(self.subject, [own]))
-            return ours, self._one_by_one(claim, stand_ins)
-        ours, drawn = (replace(everything, sums=parts) for parts in (everything.sums[:1], everything.sums[1:]))
-        return ours, drawn if len(drawn.sums) else "too few other units are left in the site"
-
-    def _one_by_one(self, claim: Claim, stand_ins: Sequence[Lane]) -> Estimate | str:
-        able, why = [], ""
-        for lane in stand_ins:
-            try:
-                able.append(of_claim(claim, View(self.subject, [lane])))
-            except (NetworkError, Undecidable) as error:
-                why = str(error)
-        return replace(able[0], sums=np.concatenate([e.sums for e in able])) if able else why
-
-    def _random(self, claim: Claim, ours: Estimate, drawn: Estimate | str) -> Control:
-        if isinstance(drawn, str):
-            return Control(note=drawn)
-        drawn = as_found(claim.measure, ours, drawn)
-        control = compare(ours, drawn, self.request.census, self.level)
-        return replace(control, p=p_value(claim, float(ours.values[0]), drawn.values))
-
-    def _shuffled(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
-        shuffled = replace(claim, measure=replace(claim.measure, labels=Shuffled(claim.measure.labels)))
-        try:
-            return compare(ours, of_claim(shuffled, View(self.subject, [own])), self.request.census, self.level)
-        except Undecidable as error:  # of rare labels, too few may be left where any may fall to any sequence
-            return Control(note=str(error))
-
-    def _matched_displacement(self, claim: Claim, own: Lane, ours: Estimate) -> Control:
-        try:
-            lanes = lanes_of_matched_displacement(claim.measure, own, self.subject, _rng(claim, self.subject))
-            return compare(ours, of_claim(claim, View(self.subject, lanes)), self.request.census, self.level)
-        except (NetworkError, Undecidable) as error:
-            return Control(note=str(error))
-
-    def _untrained(self, claim: Claim, ours: Estimate) -> Control:
-        if self.twin is None:
-            return Control(note="no twin: its build gives the trained weights")
-        try:
-            lane = found(claim.measure, self.twin)
-            if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
-                return Control(note="finds no such unit")
-            theirs = as_found(claim.measure, ours, of_claim(claim, View(self.twin, [lane])))
-            if not self.request.census and theirs.contributing < FEWEST_SEQUENCES:
-                return Control(note=f"only {theirs.contributing:g} of its sequences contribute")
-            return compare(ours, theirs, self.request.census, self.level)
-        except (NetworkError, Undecidable) as error:
-            return Control(note=str(error))
-
-    def _shown(self, measure: Expression, own: Lane) -> dict[str, Any]:
-        """The units that each expression of a claim turned out to mean."""
-        return {repr(base): units(base, own, self.subject.sizes).as_json() for base in own}
-
-
-def as_found(measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
-    """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
-    return control if all(base.oriented for base in bases(measure)) else _like(ours, control, measure)
-
-
-def _like(ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
-    return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
-
-
-def stand_ins(claim: Claim, own: Lane, subject: Subject) -> list[Lane]:
-    """Return lanes of random units in place of a claim's own; none where it is about no values of units."""
-    if not bases_beyond_size(claim.measure):
-        return []
-    draw = independent_lanes if isinstance(claim.measure, overlap) else random_lanes
-    return draw(own, subject.sizes, _rng(claim, subject))
-
-
-def _rng(claim: Claim, subject: Subject) -> np.random.Generator:
-    """The draws depend on what is measured and on the seed, not on what else was asked for."""
-    network = subject.network
-    return np.random.default_rng([int(claim.evidence_key(network.name), 16), network.seed, DRAWS])
 
 
 def own_measures(claims: Sequence[Claim]) -> set[str]:

@@ -25,8 +25,9 @@ def random_lanes(own: Lane, sizes: Sizes, rng: np.random.Generator, draws: int =
     """Return lanes in which other units of the same site stand in for the picked ones.
 
     A unit is replaced by the same other unit wherever it occurs (per value of a symbol, where there is a set for
-    each). Where the rest of a site allows fewer different sets than ``draws``, all of them are taken; where it is too
-    small, there are none.
+    each): with 2 -> 7 and 5 -> 1 on a lane, ``cell[2]`` becomes ``cell[7]`` there, and ``cell[2] | cell[5]`` becomes
+    ``cell[7] | cell[1]``. Where the rest of a site allows fewer different sets than ``draws``, all of them are taken;
+    where it is too small, there are none.
     """
     return _per_value(own, lambda plain: _replaced(plain, sizes, rng, draws))
 
@@ -45,7 +46,11 @@ def _any_as_many(chosen: UnitSet, sizes: Sizes, rng: np.random.Generator) -> Uni
 
 
 def _per_value(own: Lane, draw: Drawn) -> list[Lane]:
-    """What is drawn for a lane; where it has sets per value, for each value by itself."""
+    """What is drawn for a lane; where it has sets per value, for each value by itself.
+
+    With sets for the values "a" and "b" of a symbol, lane 0 has the first set drawn for "a" and the first for "b".
+    Where 20 can be drawn for "a" and only 6 for "b", there are 6 lanes.
+    """
     symbols, values = common_values(own.values())
     drawn = {v: draw({base: of_value(chosen, symbols, v) for base, chosen in own.items()}) for v in values}
     if not symbols:

@@ -10,7 +10,9 @@ from planted import RECIPE, STRINGS, TALLY, network
 import neuronspec as ns
 from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.verdicts import examine as examine_module
-from neuronspec.engine.verdicts.examine import Request, as_found, examine
+from neuronspec.engine.verdicts import look as look_module
+from neuronspec.engine.verdicts.controls import as_found
+from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.language.expression import word
 from neuronspec.language.units import PickedFromSite
 from neuronspec.networks.tasks import Example
@@ -184,14 +186,14 @@ def test_nan_in_one_unit_names_the_site():
 
 
 def test_one_claim_that_breaks_does_not_take_the_others_with_it(monkeypatch):
-    real = examine_module.of_claim
+    real = look_module.of_claim
 
     def breaking(claim, view):
         if isinstance(claim.measure, ns.size):
             raise IndexError("out of range")
         return real(claim, view)
 
-    monkeypatch.setattr(examine_module, "of_claim", breaking)
+    monkeypatch.setattr(look_module, "of_claim", breaking)
     bad, good = ask(ns.size(ns.cell) >= 1, ns.exact_match() >= 0.99).outcomes
     assert bad.verdict == "error"
     assert bad.reason.startswith("neuronspec failed: IndexError: out of range (test_examine.py:")
@@ -257,12 +259,12 @@ def test_the_numbers_do_not_depend_on_the_threads_which_are_put_back(with_thread
 
 
 def test_seconds_are_told_by_phase():
-    examined = ask(ns.exact_match() >= 0.99, ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9)
-    assert set(examined.seconds[1]) == {"intervene", "judge"}
-    assert set(examined.shared[1]) == {"trace", "pick"}
-    told = [*examined.seconds, *examined.shared]
-    assert all(seconds >= 0 for phases in told for seconds in phases.values())
-    assert sum(examined.shared[0].values()) > 0, "what is done before the first claim is borne by all"
+    first, second = ask(ns.exact_match() >= 0.99, ns.moves(ns.length("b"), by=1, under=BACK) >= 0.9).answers
+    assert set(second.seconds) == {"intervene", "judge"}
+    assert set(second.shared) == {"trace", "pick"}
+    phases = [first.seconds, first.shared, second.seconds, second.shared]
+    assert all(seconds >= 0 for by_phase in phases for seconds in by_phase.values())
+    assert sum(first.shared.values()) > 0, "what is done before the first claim is borne by all"
 
 
 # What a verdict is made of.
@@ -369,8 +371,8 @@ def test_controls_of_any_oriented_pick_keep_the_signs_that_they_were_picked_with
 
 
 def mutants(claim, **options):
-    (came,) = ask(claim, mutate=True, **options).mutants
-    return {name: outcome.verdict for name, outcome in came.items()}
+    (answer,) = ask(claim, mutate=True, **options).answers
+    return {name: outcome.verdict for name, outcome in answer.mutants.items()}
 
 
 def test_mutants_of_a_good_claim_are_killed():
@@ -395,6 +397,13 @@ def test_rivals_of_a_claim_make_way_for_the_mutant():
     """The mutant says position() where the claim says position() is a rival: neither is refused."""
     came = mutants((ns.correlation(TALLY, of=COUNTER) >= 0.95).against(ns.position()))
     assert came["rival position()"] != "supported"
+
+
+def test_what_the_driver_measures_has_no_outcome_yet_and_no_mutant():
+    """A task's own measure is a function of a task file, which no worker has."""
+    share = ns.share_of_seeds(ns.task_measure("m") >= 1) >= 0.5
+    for answer in ask(share, ns.task_measure("m") >= 1, mutate=True, measured_on={"m": STRINGS}).answers:
+        assert (answer.outcome, answer.mutants) == (None, {})
 
 
 def test_there_is_no_mutant_of_what_other_units_do_not_do_either():

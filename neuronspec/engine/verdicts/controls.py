@@ -1,0 +1,181 @@
+"""Controls: what stands in for the units, the labels, the signal or the training that a claim is about.
+
+Each is one object with a name and a function of a look, the claim, its units and their estimate. Whoever measures,
+tabulates or rejudges controls iterates over ``CONTROLS`` and ``controls_of``; a new control is one more object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from neuronspec.engine.measures.estimates import FEWEST_SEQUENCES, Estimate, oriented
+from neuronspec.engine.measures.evaluate import View, of_claim
+from neuronspec.engine.picks.picks import found
+from neuronspec.engine.runs.subject import Subject
+from neuronspec.engine.unit_sets import Lane, bases
+from neuronspec.engine.verdicts.judge import Control, compare, p_value
+from neuronspec.engine.verdicts.matched import lanes_of_matched_displacement
+from neuronspec.engine.verdicts.mutants import bases_beyond_size
+from neuronspec.engine.verdicts.random_sets import DRAWS, independent_lanes, random_lanes
+from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language.claims import Claim, matched_displacement
+from neuronspec.language.expression import Expression
+from neuronspec.language.measures import overlap, probe
+from neuronspec.language.signals import Shuffled
+from neuronspec.language.units import Units
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a claim is compared on: so many sequences of one network.
+
+    Args:
+        twin: gives the network before training on as many sequences; None where that cannot be had.
+        census: whether the sequences are all there are.
+        level: of the intervals.
+        drawn: what the measure is for random units; or why there are none. It is measured in one batch with the
+            claimed units, as an edit of many lanes costs hardly more than one of one.
+    """
+
+    subject: Subject
+    twin: Callable[[], Subject | None]
+    census: bool
+    level: float
+    drawn: Estimate | str = ""
+
+    def compare(self, ours: Estimate, control: Estimate) -> Control:
+        return compare(ours, control, self.census, self.level)
+
+
+Measured: TypeAlias = Callable[[Look, Claim, Lane, Estimate], Control | None]
+"""The control of a claim whose units and estimate are given; None where it has no meaning for the claim."""
+
+
+@dataclass(frozen=True)
+class ControlKind:
+    """One way to stand in for what a claim is about.
+
+    Args:
+        name: as it is shown and stored.
+        required: whether a claim that it cannot be measured for is undecided: its author asks for it.
+        column: whether tables have a column for it, as nearly every claim has it.
+    """
+
+    name: str
+    measure: Measured
+    required: bool = False
+    column: bool = False
+
+
+def controls_of(claim: Claim) -> list[ControlKind]:
+    """Return the controls that a claim may have, in the order in which they are measured and told."""
+    return [*CONTROLS, *rivals_of(claim)]
+
+
+def rivals_of(claim: Claim) -> list[ControlKind]:
+    """Return the controls that the author of a claim asks for."""
+    return [MATCHED_DISPLACEMENT if rival == matched_displacement() else _rival(rival) for rival in claim.rivals]
+
+
+def measured_controls(look: Look, claim: Claim, own: Lane, ours: Estimate) -> dict[str, Control]:
+    """Return the controls of a claim by name."""
+    controls: dict[str, Control] = {}
+    for kind in controls_of(claim):
+        control = kind.measure(look, claim, own, ours)
+        if control is not None:
+            controls[kind.name] = replace(control, required=kind.required)
+    return controls
+
+
+def _random_units(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control | None:
+    if not bases_beyond_size(claim.measure):
+        return None
+    if isinstance(look.drawn, str):
+        return Control(note=look.drawn)
+    drawn = as_found(claim.measure, ours, look.drawn)
+    return replace(look.compare(ours, drawn), p=p_value(claim, float(ours.values[0]), drawn.values))
+
+
+def _untrained_twin(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control | None:
+    if not any(isinstance(part, Units) for part in claim.measure.walk()):
+        return None
+    twin = look.twin()
+    if twin is None:
+        return Control(note="no twin: its build gives the trained weights")
+    try:
+        lane = found(claim.measure, twin)
+        if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
+            return Control(note="finds no such unit")
+        theirs = as_found(claim.measure, ours, of_claim(claim, View(twin, [lane])))
+        if not look.census and theirs.contributing < FEWEST_SEQUENCES:
+            return Control(note=f"only {theirs.contributing:g} of its sequences contribute")
+        return look.compare(ours, theirs)
+    except (NetworkError, Undecidable) as error:
+        return Control(note=str(error))
+
+
+def _shuffled_labels(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control | None:
+    if not isinstance(claim.measure, probe):
+        return None
+    shuffled = replace(claim, measure=replace(claim.measure, labels=Shuffled(claim.measure.labels)))
+    try:
+        return look.compare(ours, of_claim(shuffled, View(look.subject, [own])))
+    except Undecidable as error:  # of rare labels, too few may be left where any may fall to any sequence
+        return Control(note=str(error))
+
+
+def _matched_displacement(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control:
+    try:
+        lanes = lanes_of_matched_displacement(claim.measure, own, look.subject, _rng(claim, look.subject))
+        return look.compare(ours, of_claim(claim, View(look.subject, lanes)))
+    except (NetworkError, Undecidable) as error:
+        return Control(note=str(error))
+
+
+def _rival(signal: Expression) -> ControlKind:
+    """The control in which another signal takes the place of the claimed one."""
+
+    def measure(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control:
+        other = replace(claim, measure=replace(claim.measure, signal=signal), rivals=())
+        return look.compare(ours, _like(ours, of_claim(other, View(look.subject, [own])), claim.measure))
+
+    return ControlKind(f"rival {signal}", measure)
+
+
+CONTROLS = (
+    ControlKind("random units", _random_units, column=True),
+    ControlKind("untrained twin", _untrained_twin, column=True),
+    ControlKind("shuffled labels", _shuffled_labels),
+)
+"""Those that no author has to ask for."""
+
+MATCHED_DISPLACEMENT = ControlKind("matched displacement", _matched_displacement, required=True)
+
+REQUIRED = {control.name for control in (*CONTROLS, MATCHED_DISPLACEMENT) if control.required}
+
+
+def as_found(measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
+    """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
+    return control if all(base.oriented for base in bases(measure)) else _like(ours, control, measure)
+
+
+def _like(ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
+    return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
+
+
+def stand_ins(claim: Claim, own: Lane, subject: Subject) -> list[Lane]:
+    """Return lanes of random units in place of a claim's own; none where it is about no values of units."""
+    if not bases_beyond_size(claim.measure):
+        return []
+    draw = independent_lanes if isinstance(claim.measure, overlap) else random_lanes
+    return draw(own, subject.sizes, _rng(claim, subject))
+
+
+def _rng(claim: Claim, subject: Subject) -> np.random.Generator:
+    """The draws depend on what is measured and on the seed, not on what else was asked for."""
+    network = subject.network
+    return np.random.default_rng([int(claim.evidence_key(network.name), 16), network.seed, DRAWS])
