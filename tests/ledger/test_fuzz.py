@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mutations import MUTATIONS, mutated
 from spoilt_files import Files
 
-from neuronspec import shape
+from neuronspec import schema
 from neuronspec.errors import ProjectError
 from neuronspec.ledger import lock, runs
 
@@ -46,11 +46,11 @@ NO_JSON = {
 def test_json_that_could_not_be_written_again_is_refused(case):
     content, message = NO_JSON[case]
     with pytest.raises(ValueError, match=message):
-        shape.loads(content)
+        schema.loads(content)
 
 
 def test_whole_characters_are_read_however_they_are_written():
-    assert shape.loads('"\\ud83e\\udde0 \\\\ud800"') == "\U0001f9e0 \\ud800"
+    assert schema.loads('"\\ud83e\\udde0 \\\\ud800"') == "\U0001f9e0 \\ud800"
 
 
 def test_half_a_character_is_not_written_to_a_run(files):
