@@ -5,35 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from planted import RECIPE, STRINGS, TALLY, network
+from planted import COUNTER, STRINGS, TALLY, ask, network
 
 import neuronspec as ns
 from neuronspec.engine.verdicts import examine as examine_module
-from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
 
-COUNTER = ns.cell.best(ns.correlation(TALLY))
 COUNTERS = ns.cell.all(ns.correlation(TALLY) >= 0.95)
 BACK = ns.delay(COUNTERS, 1, at=ns.first("X") + 2)
-
-
-def ask(*claims, weights=None, **options):
-    request = Request(
-        name="planted/lstm",
-        seed=0,
-        recipe=RECIPE,
-        vocabulary="aXb$",
-        ends=True,
-        temperature=0.0,
-        weights=weights or network().model.state_dict(),
-        discovery=STRINGS,
-        verification=STRINGS,
-        census=True,
-        competence=ns.exact_match() >= 0.99,
-        claims=claims,
-    )
-    return examine(replace(request, **options))
 
 
 def verdict(claim, **options):
@@ -343,39 +323,6 @@ def test_ready_claims(case):
 
 
 # Mutants.
-
-
-def mutants(claim, **options):
-    (came,) = ask(claim, mutate=True, **options).mutants
-    return {name: outcome.verdict for name, outcome in came.items()}
-
-
-def test_mutants_of_a_good_claim_are_killed():
-    came = mutants(ns.correlation(TALLY, of=COUNTER, where=~ns.char("X")) >= 0.95)
-    assert came.keys() == {"wrong units", "shuffled labels", "rival position()", "untrained network"}
-    assert "supported" not in came.values()
-
-
-def test_a_claim_that_cannot_fail_lets_its_mutants_live():
-    """It holds before training too; were it about units, its controls would have refused it."""
-    assert mutants(ns.length("b") >= 0) == {"untrained network": "supported"}
-
-
-def test_what_no_mutant_can_be_made_of():
-    assert mutants(ns.refuted(ns.exact_match() <= 0.5)) == {}
-    assert mutants(ns.exact_match() >= 0.9) == {"untrained network": "refuted"}
-    most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
-    assert mutants(ns.mean(of=most) >= -10)["wrong units"] == "not applicable"
-
-
-def test_rivals_of_a_claim_make_way_for_the_mutant():
-    """The mutant says position() where the claim says position() is a rival: neither is refused."""
-    came = mutants((ns.correlation(TALLY, of=COUNTER) >= 0.95).against(ns.position()))
-    assert came["rival position()"] != "supported"
-
-
-def test_there_is_no_mutant_of_what_other_units_do_not_do_either():
-    assert mutants(ns.specific(ns.cell[0], SAID, at="X")) == {}
 
 
 # What picks and sets bring with them.
