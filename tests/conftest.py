@@ -6,8 +6,10 @@ from contextlib import ExitStack
 
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from project_files import LOCKED, make
 from threadpoolctl import threadpool_limits
 
 NETWORKS = """
@@ -47,3 +49,15 @@ def with_threads():
 
         yield give
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def locked_project(tmp_path_factory):
+    """A project whose claims are locked, with its networks and its run; tests work on copies."""
+    from neuronspec.cli import main
+
+    project = make(tmp_path_factory.mktemp("locked"), LOCKED)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(project)
+        assert CliRunner().invoke(main, ["lock", "--update", "--jobs", "1"]).exit_code == 0
+    return project

@@ -1,10 +1,13 @@
 """A planted counter under examination: unit 2 of 6 counts a's read minus b's written, the others do nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import neuronspec as ns
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
+from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
@@ -12,6 +15,7 @@ from neuronspec.testing import planted_counter
 
 RECIPE = Recipe("lstm", units=6)
 TALLY = ns.count_of("a") - ns.count_of("b")
+COUNTER = ns.cell.best(ns.correlation(TALLY))
 STRINGS = tuple(Example("a" * n + "X" + "b" * n, prompt=n + 1, events={"delimiter": n}) for n in range(1, 11))
 EVERYWHERE = {(0, site) for site in RECIPE.sites}
 
@@ -22,6 +26,25 @@ def network(**options):
 
 def subject(examples=STRINGS, **options):
     return Subject(network(**options), examples, examples, EVERYWHERE)
+
+
+def ask(*claims, weights=None, **options):
+    """What comes of claims about the planted counter."""
+    request = Request(
+        name="planted/lstm",
+        seed=0,
+        recipe=RECIPE,
+        vocabulary="aXb$",
+        ends=True,
+        temperature=0.0,
+        weights=weights or network().model.state_dict(),
+        discovery=STRINGS,
+        verification=STRINGS,
+        census=True,
+        competence=ns.exact_match() >= 0.99,
+        claims=claims,
+    )
+    return examine(replace(request, **options))
 
 
 def rng():

@@ -1,6 +1,7 @@
 """A scratch project that trains in a blink, for the tests of runner, command and plugin."""
 
 import textwrap
+from pathlib import Path
 
 TASK = """
 from neuronspec import exact_match
@@ -58,6 +59,22 @@ wrong = Spec(
 """
 
 
+LOCKED = """
+from neuronspec import *
+
+tally = count_of("a") - count_of("b")
+unit = hidden.best(correlation(tally))
+
+small = Spec("tiny/gru", seeds=2, claims={
+    "it is exact": exact_match() >= 0.9,
+    "a unit goes with the tally": side_effect(correlation(tally, of=unit) >= 0.5),
+    "it is never exact": refuted(exact_match() <= -1),
+    "it forgets": mean(of=forget_gate) >= 0,
+})
+"""
+EXACT = "specs/spec_small.py::small::it is exact"
+
+
 def make(folder, spec=SPEC, competence=0, steps=2, name="spec_small.py"):
     """Write tasks/tiny.py and a spec file; return the folder."""
     for part in ("tasks", "specs"):
@@ -65,3 +82,10 @@ def make(folder, spec=SPEC, competence=0, steps=2, name="spec_small.py"):
     (folder / "tasks" / "tiny.py").write_text(textwrap.dedent(TASK.format(competence=competence, steps=steps)))
     (folder / "specs" / name).write_text(textwrap.dedent(spec))
     return folder
+
+
+def edit(file, old, new):
+    """Put something else in the place of what is there."""
+    text = Path(file).read_text()
+    assert old in text
+    Path(file).write_text(text.replace(old, new))

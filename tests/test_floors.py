@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "neuronspec"
 
 FLOORS = """
-    errors files shape watcher
+    errors files schema watcher
     language.expression language.signals language.units language.interventions language.claims language.measures
     language.ready language.spec language
     __init__

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from neuronspec import shape
+from neuronspec import schema as shape
 from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
 from neuronspec.ledger import NAME
 from neuronspec.ledger.record import OVER_SEEDS
 from neuronspec.ledger.runs import VERDICTS
-from neuronspec.shape import mapping, optional, record
+from neuronspec.schema import mapping, optional, record
 
 SCHEMA = 1
 MARGIN = 0.05

@@ -19,7 +19,7 @@ from neuronspec.ledger.record import from_plain, replicates_key
 from neuronspec.named_networks import origin
 from neuronspec.project import Project
 from neuronspec.runner import Result
-from neuronspec.shape import MOST_OF_AN_ID
+from neuronspec.schema import MOST_OF_AN_ID
 
 BEYOND_BOUNDS = ("error", "not applicable", "unlearnt")
 """Verdicts that no bound changes."""

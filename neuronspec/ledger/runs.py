@@ -13,12 +13,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from neuronspec import shape
+from neuronspec import schema as shape
 from neuronspec.errors import ProjectError, nearest
 from neuronspec.files import check_target, write_atomically
 from neuronspec.ledger.record import claim_json
 from neuronspec.runner import Result
-from neuronspec.shape import listing, mapping, optional, record
+from neuronspec.schema import listing, mapping, optional, record
 from neuronspec.watcher import Watcher
 
 SCHEMA = 2

@@ -23,7 +23,7 @@ from filelock import FileLock
 from safetensors.torch import load, save
 from torch import Tensor
 
-from neuronspec import shape
+from neuronspec import schema
 from neuronspec.errors import StoreError
 from neuronspec.files import write_atomically
 from neuronspec.networks.models import build
@@ -99,7 +99,7 @@ class RecipeStore:
 
     def _read_card(self, seed: int) -> dict[str, Any]:
         try:
-            card = shape.loads(self.card_file(seed).read_text("utf-8"))
+            card = schema.loads(self.card_file(seed).read_text("utf-8"))
         except ValueError:  # of JSON and of UTF-8
             raise StoreError("its card is cut short, or no JSON") from None
         if not isinstance(card, dict):

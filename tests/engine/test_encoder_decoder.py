@@ -490,6 +490,6 @@ def test_a_trained_encoder_decoder_is_examined_on_what_it_says(case):
 
 
 def test_its_mutants_are_judged():
-    mutants = [outcome for each in verdicts().mutants for outcome in each.values()]
+    mutants = [outcome for answer in verdicts().answers for outcome in answer.mutants.values()]
     assert len(mutants) > len(CLAIMS)
     assert not [m for m in mutants if m.verdict == "error"]

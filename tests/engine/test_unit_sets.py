@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from planted import random_subject
+from sets_per_value import EIGHT, LATER, PICK, by_value, chosen_sets, made, of, own
 
 import neuronspec as ns
 from neuronspec.engine.measures.evaluate import View, estimate, of_claim
@@ -16,7 +17,7 @@ from neuronspec.engine.picks.picks import pick
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.unit_sets import UnitSet, UnitSets, bases, set_by_set, units
-from neuronspec.engine.verdicts.random_sets import independent_lanes, random_lanes
+from neuronspec.engine.verdicts.random_sets import random_lanes
 from neuronspec.errors import Undecidable
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
@@ -93,46 +94,7 @@ def test_bases_are_the_picks_outside_scores():
     assert bases(ns.saturation(of=ns.hidden)) == []
 
 
-@given(st.integers(1, 7), st.integers(0, 99))
-def test_random_lanes_come_from_the_rest_with_the_same_number(size, seed):
-    own = lane(*range(size))
-    drawn = random_lanes(own, sizes(8), np.random.default_rng(seed))
-    assert len(drawn) == min(20, math.comb(8 - size, size))
-    for stand_in in drawn:
-        chosen = stand_in[BEST]
-        assert len(set(chosen.indices)) == size
-        assert not set(chosen.indices) & set(range(size))
-        assert chosen.signs == tuple(chosen.orientation[i] for i in chosen.indices)
-
-
-def test_few_other_units_are_all_taken():
-    drawn = random_lanes(lane(3), sizes(8), np.random.default_rng(0))
-    assert sorted(stand_in[BEST].indices[0] for stand_in in drawn) == [0, 1, 2, 4, 5, 6, 7]
-
-
-def test_one_unit_is_replaced_by_the_same_other_wherever_it_occurs():
-    named = ns.cell[1]
-    own = lane(1, 2) | {named: UnitSet(0, "cell", (1,), (1,), (1,) * 30)}
-    own[BEST] = replace(own[BEST], orientation=(1,) * 30)
-    for stand_in in random_lanes(own, sizes(30), np.random.default_rng(0)):
-        assert stand_in[named].indices[0] == stand_in[BEST].indices[0]
-
-
-def test_draws_are_repeatable():
-    a, b = (random_lanes(lane(1, 2), sizes(8), np.random.default_rng(5)) for _ in range(2))
-    assert a == b
-
-
 # A set for each value of a symbol.
-
-PICK = ns.cell.svm_rfe(ns.symbol("letter"), keep=2)
-LATER = ns.cell.svm_rfe(ns.symbol("other"), keep=3)
-EIGHT = (1, -1, 1, 1, -1, 1, -1, 1)
-
-
-def of(*indices):
-    return UnitSet(0, "cell", indices, tuple(EIGHT[i] for i in indices), EIGHT)
-
 
 BY_LETTER = UnitSets(("letter",), {("a",): of(1, 4), ("b",): of(6)})
 BY_OTHER = UnitSets(("other",), {("a",): of(4), ("b",): of(0, 1, 6), ("X",): of(2)})
@@ -153,13 +115,6 @@ def two_symbols(missing=False):
     return replace(examined, verification=tuple(examples))
 
 
-def own(chosen, example):
-    """The set of one sequence; None where it has none."""
-    if isinstance(chosen, UnitSet):
-        return chosen
-    return chosen.sets.get(tuple(example.symbols.get(name, "") for name in chosen.symbols))
-
-
 def told(chosen, examples):
     """For each sequence, its units with their signs."""
     found = [None] * len(examples)
@@ -170,16 +125,6 @@ def told(chosen, examples):
     return found
 
 
-def made(drawn):
-    """Sets from what was drawn for them: indices, or a symbol and the indices of each of its values."""
-    if isinstance(drawn, list):
-        return of(*drawn)
-    return UnitSets((drawn[0],), {(value,): of(*indices) for value, indices in drawn[1].items()})
-
-
-some = st.lists(st.integers(0, 7), unique=True, max_size=5)
-by_value = st.tuples(st.sampled_from(["letter", "other"]), st.dictionaries(st.sampled_from("abX"), some, min_size=1))
-chosen_sets = st.one_of(some, by_value)
 letters = st.one_of(st.none(), st.sampled_from("abX"))
 ALGEBRA = {
     "|": (lambda left, right: left | right, lambda left, right: left | right),
@@ -240,30 +185,6 @@ def test_the_units_of_another_symbols_value(chosen, values):
 
 def test_a_function_of_no_sets_per_value_is_called_once():
     assert set_by_set(lambda one: of(*one.indices, 7), of(1)) == of(1, 7)
-
-
-@pytest.mark.parametrize("draw", [random_lanes, independent_lanes])
-@given(chosen=by_value, other=chosen_sets, seed=st.integers(0, 99))
-def test_lanes_drawn_for_each_value(draw, chosen, other, seed):
-    bases = {PICK: made(chosen), LATER: made(other)}
-    drawn = draw(bases, sizes(8), np.random.default_rng(seed))
-    assert len(drawn) <= 20
-    examples = [Example("a", symbols={"letter": x, "other": y}) for x in "abX" for y in "abX"]
-    for stand_in in drawn:
-        for example in examples:
-            sets = [own(one, example) for one in bases.values()]
-            if None in sets:
-                continue
-            theirs = [own(stand_in[base], example) for base in bases]
-            assert [len(one.indices) for one in theirs] == [len(one.indices) for one in sets]
-            for one in theirs:
-                assert len(set(one.indices)) == len(one.indices)
-                assert one.signs == tuple(EIGHT[i] for i in one.indices)
-            if draw is random_lanes:
-                taken = {i for one in sets for i in one.indices}
-                assert not taken & {i for one in theirs for i in one.indices}
-                shared = [len(set(a.indices) & set(b.indices)) for a, b in (sets, theirs)]
-                assert shared[0] == shared[1]
 
 
 def test_sets_of_values_apart():

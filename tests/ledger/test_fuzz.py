@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from mutations import MUTATIONS, mutated
 from spoilt_files import Files
 
-from neuronspec import shape
 from neuronspec.errors import ProjectError
 from neuronspec.ledger import lock, runs
 
@@ -31,26 +30,6 @@ def test_spoilt_files_are_refused_in_words_or_used(files, kind, mutation, which,
     valid = files.valid[kind]
     data = valid[0] if kind == "card" else valid[which % len(valid)]
     files.use(kind, mutated(mutation, data, valid[-1], seed))
-
-
-NO_JSON = {
-    "too large": ('{"a": 1e400}', "it holds 1e400, which is too large"),
-    "too many digits": ('{"a": ' + "7" * 5000 + "}", "it holds a number of 5000 digits"),
-    "too deep to be written again": ('{"a": ' + "[" * 300 + "]" * 300 + "}", "it is nested too deeply"),
-    "half a character": ('{"a": "\\uD800"}', r"it holds '\\ud800', which is half a character"),
-    "a name twice": ('{"a": {"b": 1, "c": 2, "b": 3}}', "it has 'b' twice"),
-}
-
-
-@pytest.mark.parametrize("case", NO_JSON)
-def test_json_that_could_not_be_written_again_is_refused(case):
-    content, message = NO_JSON[case]
-    with pytest.raises(ValueError, match=message):
-        shape.loads(content)
-
-
-def test_whole_characters_are_read_however_they_are_written():
-    assert shape.loads('"\\ud83e\\udde0 \\\\ud800"') == "\U0001f9e0 \\ud800"
 
 
 def test_half_a_character_is_not_written_to_a_run(files):

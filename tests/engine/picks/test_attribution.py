@@ -1,55 +1,28 @@
 """Integrated gradients against Captum's, over loops that step torch's layers by hand from the first step."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from attributed import ALPHABET, ASKED, AT, DUE, NLL, OUT, PAIRS, SAID, STATE, TEXTS, examples, own, subject_of
 from captum.attr import IntegratedGradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import subject as planted_subject
 from torch import nn
 from torch.nn.functional import cross_entropy
-from user_modules import ByHand, CharModel, Echo, seeded
+from user_modules import ByHand, CharModel, seeded
 
 import neuronspec as ns
 from neuronspec.engine.measures.evaluate import estimate
 from neuronspec.engine.measures.view import View
-from neuronspec.engine.numerics.integrated_gradients import LADDER, TOLERANCE, integrated_gradients
+from neuronspec.engine.numerics.integrated_gradients import LADDER, TOLERANCE
 from neuronspec.engine.picks.attribution import BASELINES, attribute, attribute_all
-from neuronspec.engine.runs.subject import Subject
-from neuronspec.engine.runs.tracing import Network
-from neuronspec.errors import NetworkError, SpecError, Undecidable
+from neuronspec.errors import SpecError, Undecidable
 from neuronspec.networks.models import LanguageModel, tokens_of
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
-from neuronspec.networks.wrap import adapt
-
-ALPHABET = "abcde"
-TEXTS = ["abcde", "bca", "eeabdca", "dabce", "cbd", "acdbeb"]
-AT = [1, 0, 4, 2, 2, 3]  # the state at each; the first step of one, and the last of another
-DUE = [3, 2, 5, 4, 1, 5]  # the fifth is decided before
-ASKED = "abbcad"
-PAIRS = [(1, "edcba"), None, (3, "abcd"), (0, "cc"), (1, "ab"), (2, "bbbb")]
-
-STATE, OUT = ns.event("state"), ns.event("due")
-SAID, NLL = ns.probability(ns.symbol("asked"), at=OUT), ns.cross_entropy()
-
-
-def examples():
-    pairs = [pair and Example(pair[1], events={"state": pair[0]}) for pair in PAIRS]
-    return [
-        Example(text, 2, {"state": at, "due": due}, {"asked": asked}, pair=pair)
-        for text, at, due, asked, pair in zip(TEXTS, AT, DUE, ASKED, pairs, strict=True)
-    ]
-
-
-def subject_of(module, on=None, places=(), **options):
-    model = module if isinstance(module, LanguageModel) else adapt(module, **options)
-    return Subject(Network("own/network", 0, ALPHABET, model, ends=False), *[on or examples()] * 2, list(places))
-
 
 # The oracle: the equations as torch's documentation has them, step by step from the first.
 
@@ -173,16 +146,6 @@ def check_against_captum(module, kind, place, outcome, baseline, nodes=5):
         assert found.gained[row] == pytest.approx(gained, abs=1e-5)
 
 
-@cache
-def own(kind, layers=1, scale=2.0, **options):
-    """A network whose weights are large enough for its outcomes to move."""
-    module = seeded(CharModel, kind, layers=layers, **options)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.mul_(scale)
-    return module
-
-
 @pytest.mark.parametrize("outcome", [SAID, NLL], ids=["probability", "cross_entropy"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("kind", STEPS)
@@ -286,21 +249,6 @@ def test_a_network_in_double_precision():
 # What the scores mean.
 
 
-def test_a_linear_function_needs_one_node():
-    generator = torch.Generator().manual_seed(0)
-    values, start, w = (torch.randn(3, 5, generator=generator, dtype=torch.double) for _ in range(3))
-    found = integrated_gradients(lambda v, which: (v * w[which]).sum(-1)[None], values, start, nodes=1)
-    assert torch.allclose(found.scores[0], (values - start) * w, atol=1e-15)
-    assert found.error.max() < 1e-14
-
-
-def test_a_square_needs_one_node_and_a_product_is_halved():
-    """Known in closed form: of x² the whole, of x·y half each."""
-    values, start = torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)
-    found = integrated_gradients(lambda v, which: torch.stack([v.prod(-1), v[..., 0] ** 2]), values, start, nodes=1)
-    assert torch.allclose(found.scores[:, 0], torch.tensor([[6.0, 6.0], [9.0, 0.0]]))
-
-
 def test_a_unit_that_nothing_reads_scores_nothing():
     module = seeded(CharModel, "lstm")
     with torch.no_grad():
@@ -367,22 +315,6 @@ def test_scores_add_up(kind, units, layers, seed, scale, outcome, baseline, data
 # How many nodes, and how they run.
 
 
-def steep(v, which):
-    """A step at 0.3, so steep that few nodes see it."""
-    return torch.sigmoid(v[..., 0] * torch.tensor([1.0, 30.0, 3000.0])[which] - 0.3).unsqueeze(0)
-
-
-def test_each_sequence_takes_the_fewest_nodes_that_add_up():
-    values, start = torch.ones(3, 1), -torch.ones(3, 1)
-    found = integrated_gradients(steep, values, start)
-    assert found.error[0, :2].max() <= TOLERANCE
-    assert found.error[0, 2] > TOLERANCE  # 128 do not do either, and it says so
-    assert found.nodes.tolist()[::2] == [4, 128]
-    for row, nodes in enumerate(found.nodes.tolist()):
-        at = {n: integrated_gradients(steep, values, start, nodes=n).error[0, row] for n in LADDER if n <= nodes}
-        assert [n for n, error in at.items() if error <= TOLERANCE][:1] == ([nodes] if row < 2 else [])
-
-
 def test_a_report_says_where_scores_do_not_add_up():
     module = seeded(CharModel, "lstm")
     with torch.no_grad():
@@ -392,24 +324,6 @@ def test_a_report_says_where_scores_do_not_add_up():
     assert found.nodes.max() == 128
     assert found.error.max() > TOLERANCE
     np.testing.assert_allclose(found.relative_error, found.error / np.maximum(abs(found.gained), 1e-6))
-
-
-@pytest.mark.parametrize("rows", [1, 3, 7, 11, 1000])
-def test_one_batch_equals_pieces(rows):
-    generator = torch.Generator().manual_seed(0)
-    values, start = torch.randn(2, 5, 4, generator=generator)
-    w = torch.randn(5, 3, 4, generator=generator)
-
-    def outcome(v, which):
-        assert len(v) * len(which) <= max(rows, 2)
-        return torch.einsum("lsu,stu->tls", v.sin(), w[which])
-
-    found = integrated_gradients(outcome, values, start, nodes=8, rows=rows)
-    whole = integrated_gradients(
-        lambda v, which: torch.einsum("lsu,stu->tls", v.sin(), w[which]), values, start, nodes=8
-    )
-    assert torch.allclose(found.scores, whole.scores, atol=1e-6)
-    assert torch.allclose(found.gained, whole.gained, atol=1e-6)
 
 
 def test_one_batch_equals_one_by_one():
@@ -435,39 +349,6 @@ def test_outcomes_at_once_equal_one_at_a_time(baseline):
         np.testing.assert_allclose(found.scores, alone.scores, atol=1e-6)
         np.testing.assert_array_equal(found.used, alone.used)
         assert found.outcome == outcome
-
-
-def test_no_more_steps_are_run_than_the_outcome_needs():
-    module = own("lstm")
-    steps = []
-    handle = module.fc.register_forward_hook(lambda m, args, out: steps.append(out.shape[0]))
-    subject = subject_of(module)
-    subject.clean("discovery")
-    steps.clear()
-    attribute(subject, ns.probability("a", at=STATE + 1), STATE, (0, "cell"), "zero")
-    handle.remove()
-    assert set(steps) == {1}
-
-
-def test_perplexity_is_attributed_as_cross_entropy():
-    subject = subject_of(own("lstm"))
-    found, same = attribute_all(subject, [ns.perplexity(), NLL], STATE, (0, "cell"), "zero")
-    assert found.outcome == same.outcome == NLL
-    np.testing.assert_array_equal(found.scores, same.scores)
-
-
-def test_an_outcome_that_the_state_does_not_reach_scores_zero():
-    """The hidden state of an echo is its input: no later step sees it."""
-
-    class Model(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.cell, self.fc = Echo(5), nn.Linear(5, 5)
-
-    subject = subject_of(seeded(Model), recurrent="cell", read_out="fc", symbols=5)
-    later = attribute(subject, ns.probability("a", at=STATE + 2), STATE, (0, "hidden"), "zero")
-    assert (later.scores == 0).all()
-    assert (attribute(subject, SAID, STATE, (0, "hidden"), "zero").scores != 0).any()
 
 
 # Where the path begins.
@@ -703,44 +584,3 @@ def test_wrong(case):
     with pytest.raises(error) as caught:
         attribute(subject, **asked)
     assert str(caught.value) == text
-
-
-def test_tensors_have_no_tokens_to_expect():
-    subject = subject_of(own("lstm"))
-    subject.inputs = tokens_of(TEXTS, ALPHABET)
-    with pytest.raises(SpecError, match=r"^own/network reads tensors, and outcomes are about tokens$"):
-        attribute(subject, SAID, STATE, (0, "cell"))
-
-
-def test_values_that_are_not_finite():
-    with pytest.raises(NetworkError, match=r"^the values or the baseline are infinite or NaN$"):
-        integrated_gradients(lambda v, which: v.sum(-1)[None], torch.tensor([[torch.nan]]), torch.zeros(1, 1))
-
-
-class Pole(nn.Linear):
-    """Infinite where the hidden state is zero."""
-
-    def forward(self, x):
-        return super().forward(x) + x[..., :1].abs().log()
-
-
-def test_an_outcome_that_is_not_finite_names_network_and_place():
-    module = seeded(CharModel, "lstm")
-    module.fc = seeded(Pole, 4, 5)
-    subject = subject_of(module, embedding="embed", read_out="fc")
-    assert np.isfinite(attribute(subject, SAID, OUT - 1, (0, "hidden"), "mean").scores).all()
-    with pytest.raises(NetworkError) as caught:
-        attribute(subject, SAID, OUT - 1, (0, "hidden"), "zero")
-    assert str(caught.value) == (
-        "own/network seed 0: hidden of layer 0:"
-        " the outcome or its gradient is infinite or NaN on the path from the baseline"
-    )
-
-
-def test_padding_is_not_read():
-    """A sequence alone equals the same beside a longer one."""
-    module = own("lstm")
-    long = Example("abcde" * 4, 2, {"state": 0, "due": 18}, {"asked": "a"})
-    beside = attribute(subject_of(module, [*examples(), long]), NLL, STATE, (0, "cell"), "zero", nodes=5)
-    alone = attribute(subject_of(module), NLL, STATE, (0, "cell"), "zero", nodes=5)
-    np.testing.assert_allclose(beside.scores[:-1], alone.scores, atol=1e-6)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from planted import RECIPE, STRINGS, network, subject
+from planted import RECIPE, STRINGS, subject
 
 import neuronspec as ns
 from neuronspec.engine.runs.edits import Sources, compile_edits
@@ -17,7 +17,6 @@ from neuronspec.errors import Undecidable
 from neuronspec.language.expression import word
 from neuronspec.language.interventions import Source, Taking
 from neuronspec.networks.models import LanguageModel
-from neuronspec.networks.tasks import Example
 
 UNIT, OTHER = ns.cell[2], ns.cell[4]
 FLIPPED = -ns.cell[2]
@@ -166,28 +165,6 @@ def test_a_quantile_is_each_units_own_in_its_direction():
         assert edit.value[0, 2 - 2 * b].item() == pytest.approx(np.quantile(steps, 0.1), abs=1e-6)
 
 
-def test_labels_hold_as_far_as_the_network_agrees():
-    right = dataclasses.replace(STRINGS[1], labels={"x": [1, 1, 0, 0, 0]})
-    wrong = Example("aaXba", prompt=3, labels={"x": [1, 1, 0, 0, 1]})
-    said = subject((right, wrong)).completed().sequences.examples
-    assert said[0].labels["x"] == [1, 1, 0, 0, 0]
-    assert said[1].text == "aaXbb"
-    np.testing.assert_equal(said[1].labels["x"], [1, 1, 0, 0, np.nan])
-
-
-def test_weights_and_random_state_are_left_alone():
-    net = network()
-    before = {name: p.clone() for name, p in net.model.named_parameters()}
-    state = torch.get_rng_state()
-    examined = Subject(net, STRINGS, STRINGS, subject().places)
-    examined.edited_completions(ns.zero(UNIT, at="X"), LANES)
-    list(examined.edited(ns.zero(UNIT, at="X"), LANES)[0])
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(before[name], p) for name, p in net.model.named_parameters())
-    assert not net.model._forward_hooks
-    assert torch.is_grad_enabled()
-
-
 def test_order_of_disjoint_edits_does_not_matter():
     examined = subject()
     a, b = ns.add(UNIT, 0.05, at=AT), ns.add(OTHER, 0.5, at=AT)
@@ -304,25 +281,6 @@ def test_an_edit_by_signal_is_not_made_after_the_end():
     """A string that has ended reads on beside longer ones, and says nothing any more."""
     _, used = subject().edited_completions(ns.zero(UNIT, at=ns.count_of("a") >= 11), LANES)
     assert not used.any()
-
-
-def test_sampled_runs_share_their_random_numbers():
-    warm = subject()
-    warm.temperature = 200.0
-    (same, also), _ = warm.edited_completions(ns.add(UNIT, 0.0, at="X"), LANES)
-    assert [r.came for r in same] == [r.came for r in also] == [r.came for r in warm.completions()]
-    assert [r.came for r in warm.completions()] != [r.came for r in subject().completions()]
-    (moved, _), _ = warm.edited_completions(ns.add(UNIT, 0.5, at=ns.first("X") + 3), LANES)
-    for before, after in zip(warm.completions(), moved, strict=True):
-        assert after.came[:3] == before.came[:3]
-
-
-def test_lanes_that_do_not_fit_into_memory_run_in_groups(monkeypatch):
-    under, place = ns.delay(UNIT, 1, at=AT), (0, "cell")
-    together = [run.values[place] for run in subject().edited(under, LANES, [place])[0]]
-    monkeypatch.setattr("neuronspec.engine.runs.subject.LARGEST", 1)
-    for run, other in zip(subject().edited(under, LANES, [place])[0], together, strict=True):
-        np.testing.assert_allclose(run.values[place], other, atol=1e-6)
 
 
 def test_a_clamp_whose_quantiles_cross_is_undecidable():

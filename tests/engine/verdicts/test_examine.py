@@ -5,40 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from planted import RECIPE, STRINGS, TALLY, network
+from planted import COUNTER, STRINGS, TALLY, ask, network
 
 import neuronspec as ns
 from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.verdicts import examine as examine_module
 from neuronspec.engine.verdicts import look as look_module
 from neuronspec.engine.verdicts.controls import as_found
-from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.language.expression import word
 from neuronspec.language.units import PickedFromSite
 from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
 
-COUNTER = ns.cell.best(ns.correlation(TALLY))
 COUNTERS = ns.cell.all(ns.correlation(TALLY) >= 0.95)
 BACK = ns.delay(COUNTERS, 1, at=ns.first("X") + 2)
-
-
-def ask(*claims, weights=None, **options):
-    request = Request(
-        name="planted/lstm",
-        seed=0,
-        recipe=RECIPE,
-        vocabulary="aXb$",
-        ends=True,
-        temperature=0.0,
-        weights=weights or network().model.state_dict(),
-        discovery=STRINGS,
-        verification=STRINGS,
-        census=True,
-        competence=ns.exact_match() >= 0.99,
-        claims=claims,
-    )
-    return examine(replace(request, **options))
 
 
 def verdict(claim, **options):
@@ -365,49 +345,6 @@ def test_controls_of_any_oriented_pick_keep_the_signs_that_they_were_picked_with
 
     assert stands_in(Widest(ns.cell)) == stands_in(COUNTERS) == [-0.6]
     assert stands_in(ns.cell[0]) == stands_in(ns.cell.svm_rfe("a", keep=1)) == [0.6]
-
-
-# Mutants.
-
-
-def mutants(claim, **options):
-    (answer,) = ask(claim, mutate=True, **options).answers
-    return {name: outcome.verdict for name, outcome in answer.mutants.items()}
-
-
-def test_mutants_of_a_good_claim_are_killed():
-    came = mutants(ns.correlation(TALLY, of=COUNTER, where=~ns.char("X")) >= 0.95)
-    assert came.keys() == {"wrong units", "shuffled labels", "rival position()", "untrained network"}
-    assert "supported" not in came.values()
-
-
-def test_a_claim_that_cannot_fail_lets_its_mutants_live():
-    """It holds before training too; were it about units, its controls would have refused it."""
-    assert mutants(ns.length("b") >= 0) == {"untrained network": "supported"}
-
-
-def test_what_no_mutant_can_be_made_of():
-    assert mutants(ns.refuted(ns.exact_match() <= 0.5)) == {}
-    assert mutants(ns.exact_match() >= 0.9) == {"untrained network": "refuted"}
-    most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
-    assert mutants(ns.mean(of=most) >= -10)["wrong units"] == "not applicable"
-
-
-def test_rivals_of_a_claim_make_way_for_the_mutant():
-    """The mutant says position() where the claim says position() is a rival: neither is refused."""
-    came = mutants((ns.correlation(TALLY, of=COUNTER) >= 0.95).against(ns.position()))
-    assert came["rival position()"] != "supported"
-
-
-def test_what_the_driver_measures_has_no_outcome_yet_and_no_mutant():
-    """A task's own measure is a function of a task file, which no worker has."""
-    share = ns.share_of_seeds(ns.task_measure("m") >= 1) >= 0.5
-    for answer in ask(share, ns.task_measure("m") >= 1, mutate=True, measured_on={"m": STRINGS}).answers:
-        assert (answer.outcome, answer.mutants) == (None, {})
-
-
-def test_there_is_no_mutant_of_what_other_units_do_not_do_either():
-    assert mutants(ns.specific(ns.cell[0], SAID, at="X")) == {}
 
 
 # What picks and sets bring with them.
