@@ -50,7 +50,7 @@ def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str
     if again:
         columns[_seeds(list(again.values()))] = [_short(again.get(claim["id"])) for claim in claims]
     rows = list(zip(*columns.values(), strict=True))
-    return f"**{spec}**, {claims[0]['network']}, {_seeds(claims)}\n\n{_markdown(list(columns), rows)}"
+    return f"**{spec}**, {claims[0]['recipe']}, {_seeds(claims)}\n\n{_markdown(list(columns), rows)}"
 
 
 def across(claims: Sequence[Claim]) -> str:
@@ -67,8 +67,8 @@ def across(claims: Sequence[Claim]) -> str:
     rows = []
     for _, its in groupby(claims, _spec_of):
         own = {_plain(claim): claim for claim in its}
-        network = next(iter(own.values()))["network"]
-        rows.append([network, *(_marked(own.get(says)) for says in sentences)])
+        recipe = next(iter(own.values()))["recipe"]
+        rows.append([recipe, *(_marked(own.get(says)) for says in sentences)])
     return _markdown(["network", *sentences], rows)
 
 

@@ -11,14 +11,14 @@ def replicate(seed, value, interval=None, influences=(), verdict="supported", **
     return told | {"reason": "", "sequences": 100, "controls": {}} | other
 
 
-def claim(replicates, id="specs/spec_toy.py::toy::it counts", word="correlation", network="toy/lstm", **other):
+def claim(replicates, id="specs/spec_toy.py::toy::it counts", word="correlation", recipe="toy/lstm", **other):
     values = [r["value"] for r in replicates if r["value"] is not None]
     told = {
         "id": id,
         "claim": f"{word}(position()) >= 0.5",
         "key": f"key of {word}",
         "replicates_key": f"key of {word}",
-        "network": network,
+        "recipe": recipe,
         "made_of": {"key": "k", "sequences": "s", "recipe": dict(RECIPE)},
         "expression": {"word": "claim", "measure": {"word": word}},
         "verdict": "supported",

@@ -33,7 +33,7 @@ FLOORS = """
     engine.verdicts.judge engine.verdicts.controls engine.verdicts.look engine.verdicts.replicates
     engine.verdicts.examine
     notebook project collection named_networks runner
-    ledger ledger.record ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
+    ledger ledger.record ledger.renamed ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
     ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report

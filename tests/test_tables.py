@@ -6,12 +6,12 @@ from neuronspec import tables
 from neuronspec.errors import ProjectError
 
 
-def claim(says, value, verdict="supported", network="toy/lstm", spec="toy", **other):
+def claim(says, value, verdict="supported", recipe="toy/lstm", spec="toy", **other):
     told = {
         "id": f"specs/spec_toy.py::{spec}::{says}",
         "evidence_key": says,
         "says": says,
-        "network": network,
+        "recipe": recipe,
         "expression": {"word": "claim", "measure": {"word": "mean"}},
         "verdict": verdict,
         "expected": verdict,
@@ -74,10 +74,10 @@ def test_across_sets_what_is_said_in_the_same_words_side_by_side():
             claim("refuted: units: 2", 0.1, "refuted"),
             claim("it counts", 0.9),
             claim("alone", 0.9),
-            claim("units: 16", 0.9, spec="gru", network="toy/gru"),
-            claim("units: 2", 0.95, spec="gru", network="toy/gru"),
-            claim("units: 4", 1.0, spec="gru", network="toy/gru"),
-            claim("refuted: it counts", 0.3, "refuted", spec="gru", network="toy/gru"),
+            claim("units: 16", 0.9, spec="gru", recipe="toy/gru"),
+            claim("units: 2", 0.95, spec="gru", recipe="toy/gru"),
+            claim("units: 4", 1.0, spec="gru", recipe="toy/gru"),
+            claim("refuted: it counts", 0.3, "refuted", spec="gru", recipe="toy/gru"),
         ]
     )
     assert told == (

@@ -105,7 +105,7 @@ def _write(project: Project, before: LockCheck, claims: Sequence[Mapping[str, An
         write(project.root / NAME, lock)
     otherwise = [claim["id"] for claim in claims if claim["verdict"] not in (claim["expected"], "not applicable")]
     warned = "".join(f"\n  locked though it is not as its spec states: {id}" for id in otherwise)
-    told = f"{_number(lock.claims, 'claim')} of {_number(lock.networks, 'recipe')}"  # each of as many networks as seeds
+    told = f"{_number(lock.claims, 'claim')} of {_number(lock.recipes, 'recipe')}"  # each of as many networks as seeds
     return f"wrote {NAME}: {told}{warned}"
 
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
 from neuronspec.collection import Question, collect, is_named, matcher, spec_files
+from neuronspec.language.expression import to_json
 from neuronspec.ledger.lock import Lock, Locked, lock_of, merged, told_seeds
+from neuronspec.ledger.renamed import earlier_key
 from neuronspec.project import Project
 
-Identity = tuple[str, str]
-"""What a claim is, whatever its sentence: its key and its seeds."""
+
+@dataclass(frozen=True)
+class Identity:
+    """What a claim is, whatever its sentence.
+
+    Args:
+        earlier_key: the one it has in a lock that was written before words in it were renamed.
+    """
+
+    key: str
+    seeds: str
+    earlier_key: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,29 @@ class Change:
 
 def stated(questions: Iterable[Question]) -> dict[str, Identity]:
     """Return what specs state, by id: nothing has to run to know that."""
-    return {q.id: (q.claim.key(q.recipe), told_seeds(q.seeds)) for q in questions}
+    return {
+        q.id: Identity(q.claim.key(q.recipe), told_seeds(q.seeds), earlier_key(q.recipe, to_json(q.claim)))
+        for q in questions
+    }
 
 
 def identity_of(claims: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:
     """Return what the claims of a run are, by id."""
-    return {claim["id"]: (claim["key"], told_seeds([r["seed"] for r in claim["replicates"]])) for claim in claims}
+    return {
+        claim["id"]: Identity(
+            claim["key"],
+            told_seeds([replicate["seed"] for replicate in claim["replicates"]]),
+            earlier_key(claim["recipe"], claim["expression"]),
+        )
+        for claim in claims
+    }
+
+
+def with_keys_of_today(lock: Lock, specs: Mapping[str, Identity]) -> Lock:
+    """Return a lock after the claims in it that specs state got the keys that they have in the words of today."""
+    today = {what.earlier_key: what.key for what in specs.values() if what.earlier_key}
+    claims = {name: replace(claim, key=today.get(claim.key, claim.key)) for name, claim in lock.claims.items()}
+    return replace(lock, claims=claims)
 
 
 def changes(lock: Lock, claims: Iterable[Mapping[str, Any]], specs: Mapping[str, Identity]) -> list[Change]:
@@ -56,10 +85,10 @@ def changes(lock: Lock, claims: Iterable[Mapping[str, Any]], specs: Mapping[str,
         claims: those that were judged, as a run has them.
         specs: what all specs state, see ``stated``; it may be more than was judged.
     """
-    claims = list(claims)
+    claims, lock = list(claims), with_keys_of_today(lock, specs)
     now, was_called, lost = lock_of(claims), reworded(lock, specs), _lost(lock, specs)
     reasons = {claim["id"]: claim["reason"] for claim in claims}
-    networks = {name: otherwise(lock.networks.get(name, {}), made_of) for name, made_of in now.networks.items()}
+    networks = {name: otherwise(lock.recipes.get(name, {}), made_of) for name, made_of in now.recipes.items()}
     networks = {name: told and f"is made otherwise than was locked: {told}" for name, told in networks.items()}
     found = [Change(name, told, fails=False) for name, told in networks.items() if told]
     for name, new in now.claims.items():
@@ -69,8 +98,8 @@ def changes(lock: Lock, claims: Iterable[Mapping[str, Any]], specs: Mapping[str,
             continue
         if old_name != name:
             found.append(Change(name, f"was locked as {old_name}", fails=False))
-        cause = networks[new.network]
-        found += _of_claim(name, lock.claims[old_name], new, reasons[name], cause and f"; {new.network} {cause}")
+        cause = networks[new.recipe]
+        found += _of_claim(name, lock.claims[old_name], new, reasons[name], cause and f"; {new.recipe} {cause}")
     return found
 
 
@@ -79,13 +108,14 @@ def reworded(lock: Lock, specs: Mapping[str, Identity]) -> dict[str, str]:
 
     Where several say the same of the same networks, nobody can tell which of them was called what.
     """
-    lost, new = _lost(lock, specs), _by_identity((n, w) for n, w in specs.items() if n not in lock.claims)
+    lost = _lost(with_keys_of_today(lock, specs), specs)
+    new = _by_identity((n, w) for n, w in specs.items() if n not in lock.claims)
     return {new[what][0]: lost[what][0] for what in lost if len(lost[what]) == len(new.get(what, ())) == 1}
 
 
 def _lost(lock: Lock, specs: Mapping[str, Identity]) -> dict[Identity, list[str]]:
     """The ids that are locked and that no spec states any more, by what they claim."""
-    return _by_identity((n, (c.key, c.seeds)) for n, c in lock.claims.items() if n not in specs)
+    return _by_identity((n, Identity(c.key, c.seeds)) for n, c in lock.claims.items() if n not in specs)
 
 
 def _by_identity(claims: Iterable[tuple[str, Identity]]) -> dict[Identity, list[str]]:
@@ -97,7 +127,7 @@ def _by_identity(claims: Iterable[tuple[str, Identity]]) -> dict[Identity, list[
 
 def _perhaps(claim: Locked, lost: Mapping[Identity, Sequence[str]]) -> str:
     """Under which ids a claim may have been locked, where that cannot be told."""
-    names = lost.get((claim.key, claim.seeds), ())
+    names = lost.get(Identity(claim.key, claim.seeds), ())
     return f"; {' and '.join(names)} claimed the same, and which of them this was cannot be told" if names else ""
 
 
@@ -190,7 +220,7 @@ def drifted(old: Locked, new: Locked) -> bool:
 
 def _stated(old: Locked, new: Locked) -> str:
     """What was stated and what is, from the word before the first that differs."""
-    before, after = (f"{claim.network}: {claim.claim}" for claim in (old, new))
+    before, after = (f"{claim.recipe}: {claim.claim}" for claim in (old, new))
     alike = commonprefix([before, after])  # noqa: RUF071  # these are no paths
     start = alike.rfind(" ", 0, max(alike.rfind(" "), 0)) + 1  # with the word before: an operator, or a name
     return f"{'... ' * (start > 0)}{before[start:]} -> {after[start:]}"
@@ -239,6 +269,7 @@ class LockCheck:
         now, was_called = lock_of(claims), reworded(lock, self._all)
         elsewhere = set(was_called.values())  # until it is judged under its new name, it keeps the old one
         renamed = [old for new, old in was_called.items() if new in now.claims]
+        lock = with_keys_of_today(lock, self._all)
         return merged(lock, now, [*(set(self._lost(lock)) - elsewhere), *renamed], was_called)
 
     def _lost(self, lock: Lock) -> list[str]:

@@ -123,7 +123,7 @@ def _by_seed(claim: Claim) -> dict[int, Mapping[str, Any]]:
 
 
 def _same_networks(before: Claim, after: Claim) -> bool:
-    named = before["network"] == after["network"]
+    named = before["recipe"] == after["recipe"]
     return named and all(before["made_of"].get(name) == after["made_of"].get(name) for name in ("key", "sha256"))
 
 

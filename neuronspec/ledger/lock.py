@@ -17,12 +17,12 @@ from neuronspec import schema as shape
 from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
-from neuronspec.ledger import NAME
+from neuronspec.ledger import NAME, renamed
 from neuronspec.ledger.record import OVER_SEEDS
 from neuronspec.ledger.runs import VERDICTS
 from neuronspec.schema import mapping, optional, record
 
-SCHEMA = 1
+SCHEMA = 2
 MARGIN = 0.05
 """How far a value may go: so much, or this share of it where it is above one."""
 
@@ -49,7 +49,7 @@ class Locked:
 
     claim: str
     key: str
-    network: str
+    recipe: str
     seeds: str
     expected: str
     verdict: str
@@ -63,10 +63,10 @@ class Locked:
 
 @dataclass(frozen=True)
 class Lock:
-    """All that is locked: claims by id, and what the networks they are about are made of, by name."""
+    """All that is locked: claims by id, and what networks of the recipes they are about are made of."""
 
     claims: Mapping[str, Locked] = field(default_factory=dict)
-    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def locked(claim: Mapping[str, Any]) -> Locked:
@@ -75,7 +75,7 @@ def locked(claim: Mapping[str, Any]) -> Locked:
     return Locked(
         claim=claim["claim"],
         key=claim["key"],
-        network=claim["network"],
+        recipe=claim["recipe"],
         seeds=told_seeds([replicate["seed"] for replicate in claim["replicates"]]),
         expected=claim["expected"],
         verdict=claim["verdict"],
@@ -120,8 +120,8 @@ def told_seeds(seeds: Sequence[int]) -> str:
 def lock_of(claims: Iterable[Mapping[str, Any]]) -> Lock:
     """Return the lock that a run would make."""
     claims = list(claims)
-    networks = {c["network"]: {n: v for n, v in c["made_of"].items() if n in MADE_OF} for c in claims}
-    return Lock({claim["id"]: locked(claim) for claim in claims}, networks)
+    recipes = {c["recipe"]: {n: v for n, v in c["made_of"].items() if n in MADE_OF} for c in claims}
+    return Lock({claim["id"]: locked(claim) for claim in claims}, recipes)
 
 
 def refuse_errors(claims: Iterable[Mapping[str, Any]]) -> None:
@@ -142,10 +142,10 @@ def merged(old: Lock, new: Lock, dropped: Iterable[str] = (), was_called: Mappin
     kept = {name: claim for name, claim in old.claims.items() if name not in set(dropped)}
     both = {name: _with_margin(claim, old.claims.get(names.get(name, name))) for name, claim in new.claims.items()}
     claims = dict(sorted({**kept, **both}.items()))
-    about = {claim.network for claim in claims.values()}
-    still = {claim.network for name, claim in kept.items() if name not in both}
-    networks = {name: _joined(old.networks.get(name), new.networks.get(name), name in still) for name in sorted(about)}
-    return Lock(claims, networks)
+    about = {claim.recipe for claim in claims.values()}
+    still = {claim.recipe for name, claim in kept.items() if name not in both}
+    recipes = {name: _joined(old.recipes.get(name), new.recipes.get(name), name in still) for name in sorted(about)}
+    return Lock(claims, recipes)
 
 
 def _joined(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, still: bool) -> Mapping[str, Any]:
@@ -168,9 +168,9 @@ def _with_margin(new: Locked, old: Locked | None) -> Locked:
 
 def text_of(lock: Lock) -> str:
     """Return a lock as JSON that reads well in a diff: one field per line, always in one order."""
-    networks = _object({n: _object(_lines(made_of), 2) for n, made_of in lock.networks.items()}, 1)
+    recipes = _object({n: _object(_lines(made_of), 2) for n, made_of in lock.recipes.items()}, 1)
     claims = _object({name: _object(_lines(asdict(claim)), 2) for name, claim in lock.claims.items()}, 1)
-    return _object({"schema": str(SCHEMA), "networks": networks, "claims": claims}, 0) + "\n"
+    return _object({"schema": str(SCHEMA), "recipes": recipes, "claims": claims}, 0) + "\n"
 
 
 def _lines(values: Mapping[str, Any]) -> dict[str, str]:
@@ -238,16 +238,18 @@ def _checked(told: Any, path: Path) -> Lock:
     schema = told.get("schema")
     if type(schema) is int and schema > SCHEMA:
         raise ProjectError(
-            f"{path} has schema {schema!r:.60}, and this neuronspec reads {SCHEMA}: it is older; update it"
+            f"{path} has schema {schema!r:.60}, and this neuronspec reads 1 to {SCHEMA}: it is older; update it"
         )
-    if type(schema) is not int or schema != SCHEMA:
-        raise shape.misfit(schema, "schema", str(SCHEMA))
+    if type(schema) is not int or schema < 1:
+        raise shape.misfit(schema, "schema", f"1 to {SCHEMA}")
+    if schema == 1:
+        told = renamed.lock(told)
     LOCK(told, "")
     claims = {name: _claim(claim) for name, claim in told["claims"].items()}
     for name, claim in claims.items():
-        if claim.network not in told["networks"]:
-            raise shape.misfit(claim.network, f"claims[{name!r:.60}].network", "one of networks")
-    return Lock(claims, told["networks"])
+        if claim.recipe not in told["recipes"]:
+            raise shape.misfit(claim.recipe, f"claims[{name!r:.60}].recipe", "one of recipes")
+    return Lock(claims, told["recipes"])
 
 
 def _claim(told: Mapping[str, Any]) -> Locked:
@@ -263,7 +265,7 @@ def _holds_its_value(claim: Any, at: str) -> None:
 
 
 CLAIM = record({
-    "claim": shape.name, "key": shape.name, "network": shape.name, "seeds": shape.line,
+    "claim": shape.name, "key": shape.name, "recipe": shape.name, "seeds": shape.line,
     "expected": shape.one_of(*VERDICTS), "verdict": shape.one_of(*VERDICTS), "value": optional(shape.number),
     "interval": shape.pair, "controls": mapping(optional(shape.number)), "margin": shape.positive,
     "replication": shape.positive, "verdicts": mapping(shape.whole),
@@ -277,4 +279,4 @@ def _made(value: Any, at: str) -> None:
     MADE(value, at)
 
 
-LOCK = record({"networks": mapping(_made), "claims": mapping(_holds_its_value)})
+LOCK = record({"recipes": mapping(_made), "claims": mapping(_holds_its_value)})

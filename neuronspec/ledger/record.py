@@ -32,7 +32,7 @@ def claim_json(result: Result) -> dict[str, Any]:
         "evidence_key": claim.evidence_key(question.recipe),
         "replicates_key": replicates_key(claim, question.recipe),
         "expression": to_json(claim),
-        "network": question.recipe,
+        "recipe": question.recipe,
         "made_of": dict(result.made_of),
         "verdict": result.verdict,
         "expected": claim.expected,

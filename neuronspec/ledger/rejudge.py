@@ -54,7 +54,7 @@ def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
         raise ProjectError("the run has schema 1, which kept no intervals of controls: verify the claims anew")
     known: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for claim in run["claims"]:
-        known.setdefault((claim["network"], claim["replicates_key"]), []).append(claim)
+        known.setdefault((claim["recipe"], claim["replicates_key"]), []).append(claim)
     results, unanswered = [], {}
     for question in questions:
         measured = known.get((question.recipe, replicates_key(question.claim, question.recipe)), [])

@@ -16,12 +16,13 @@ from typing import Any
 from neuronspec import schema as shape
 from neuronspec.errors import ProjectError, nearest
 from neuronspec.files import check_target, write_atomically
+from neuronspec.ledger import renamed
 from neuronspec.ledger.record import claim_json
 from neuronspec.runner import Result
 from neuronspec.schema import listing, mapping, optional, record
 from neuronspec.watcher import Watcher
 
-SCHEMA = 2
+SCHEMA = 3
 VERDICTS = ("supported", "refuted", "unspecific", "undecided", "unlearnt", "not applicable", "error")
 
 
@@ -201,7 +202,7 @@ def _from_1(told: dict[str, Any]) -> dict[str, Any]:
     return {"began": "", "seconds": 0, **told, "claims": [claim(old) for old in told["claims"]]}
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: renamed.run}
 """From each older schema to the next."""
 
 
@@ -245,7 +246,7 @@ REPLICATE = record({
     "parity": mapping(optional(shape.number)),
 })  # fmt: skip
 CLAIM = record({
-    "id": shape.name, "says": shape.name, "claim": shape.name, "network": shape.name, "key": shape.name,
+    "id": shape.name, "says": shape.name, "claim": shape.name, "recipe": shape.name, "key": shape.name,
     "evidence_key": shape.name, "replicates_key": shape.text, "reported": shape.text, "reason": shape.text,
     "expression": record({"measure": record({"word": shape.name})}), "made_of": mapping(shape.anything),
     "verdict": shape.one_of(*VERDICTS), "expected": shape.one_of(*VERDICTS), "value": optional(shape.number),

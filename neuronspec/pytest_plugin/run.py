@@ -47,7 +47,7 @@ class RunRecorder:
             self._recorded(Path(report.neuronspec_root)).add(claims)
         for claim in claims:
             self.claims.add((report.neuronspec_root, claim["id"]))
-            spent = self.shared.setdefault((report.neuronspec_root, claim["network"]), {})
+            spent = self.shared.setdefault((report.neuronspec_root, claim["recipe"]), {})
             for phase, seconds in claim["shared"].items():
                 spent[phase] = spent.get(phase, 0.0) + seconds
 

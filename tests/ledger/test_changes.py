@@ -55,7 +55,7 @@ SENTENCES = {
         "states something else than was locked: ... >= 0.5 -> >= 0.4, supported",
     ),
     "another network": (
-        measured(0.9, key="new", network="toy/gru", made_of={}),
+        measured(0.9, key="new", recipe="toy/gru", made_of={}),
         "states something else than was locked: toy/lstm: correlation(position()) >= 0.5 "
         "-> toy/gru: correlation(position()) >= 0.5, supported",
     ),
@@ -209,6 +209,6 @@ def test_the_cause_is_kept_for_those_that_are_not_locked_anew():
     smaller = {"key": "other", "recipe": RECIPE | {"units": 3}}
     new = measured(0.5, id="b", key="kb", made_of=smaller)
     part = held(old, identity_of([measured(0.9), new])).updated(old, [new])
-    assert part.networks == old.networks
+    assert part.recipes == old.recipes
     both = [measured(0.9, made_of=smaller), new]
-    assert held(old, identity_of(both)).updated(old, both).networks == {"toy/lstm": smaller}
+    assert held(old, identity_of(both)).updated(old, both).recipes == {"toy/lstm": smaller}

@@ -64,7 +64,7 @@ def test_one_network_twice_is_paired_by_sequence_as_a_paired_bootstrap_would():
     assert difference.paired == "sequences"
     assert difference.gap == pytest.approx(0.1, abs=0.1)
     assert difference.interval == pytest.approx((low, high), abs=0.015)
-    apart = one(claim([as_replicate(first)]), claim([as_replicate(second)], network="toy/gru"))
+    apart = one(claim([as_replicate(first)]), claim([as_replicate(second)], recipe="toy/gru"))
     assert apart.paired == "sequences", "two networks are judged on the same sequences of their task"
     elsewhere = one(claim([as_replicate(first)]), claim([as_replicate(second)]) | {"made_of": {"sequences": "other"}})
     assert elsewhere.paired == ""

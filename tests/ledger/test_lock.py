@@ -74,11 +74,11 @@ def test_a_margin_that_came_with_the_value_goes_with_it():
 
 
 def test_a_part_that_is_locked_anew_leaves_the_rest():
-    old = lock_of([measured(0.9), measured(0.5, id="gone"), measured(0.6, id="other", network="toy/gru")])
+    old = lock_of([measured(0.9), measured(0.5, id="gone"), measured(0.6, id="other", recipe="toy/gru")])
     new = merged(old, lock_of([measured(0.8)]), ["gone"])
     assert {name: one.value for name, one in new.claims.items()} == {NAME: 0.8, "other": 0.6}
-    assert list(new.networks) == ["toy/gru", "toy/lstm"]
-    assert list(merged(old, Lock(), [NAME, "gone"]).networks) == ["toy/gru"]
+    assert list(new.recipes) == ["toy/gru", "toy/lstm"]
+    assert list(merged(old, Lock(), [NAME, "gone"]).recipes) == ["toy/gru"]
 
 
 def test_an_error_is_no_verdict_to_hold_a_run_to():
@@ -96,13 +96,13 @@ def spoilt(**changes):
 
 
 ANEW = "; restore it, or remove it and make it anew by `neuronspec lock --update`"
-CONFLICT = '{\n "schema": 1,\n<<<<<<< HEAD\n "networks": {},\n=======\n "networks": {"a": {}},\n>>>>>>> other\n'
+CONFLICT = '{\n "schema": 2,\n<<<<<<< HEAD\n "recipes": {},\n=======\n "recipes": {"a": {}},\n>>>>>>> other\n'
 NO_LOCK = {
     "a newer schema": (
-        json.dumps(GOOD | {"schema": 2}),
-        "claims.lock.json has schema 2, and this neuronspec reads 1: it is older; update it",
+        json.dumps(GOOD | {"schema": 3}),
+        "claims.lock.json has schema 3, and this neuronspec reads 1 to 2: it is older; update it",
     ),
-    "a schema that is none": (json.dumps(GOOD | {"schema": True}), f"json: schema=True: expected 1{ANEW}"),
+    "a schema that is none": (json.dumps(GOOD | {"schema": True}), f"json: schema=True: expected 1 to 2{ANEW}"),
     "a merge conflict": (
         CONFLICT,
         "json:3: a merge conflict; take either side (git checkout --ours claims.lock.json), "
@@ -133,7 +133,7 @@ NO_LOCK = {
     "a value beyond all numbers": (spoilt(value=10**400), "json: it holds a number of 401 digits; restore it"),
     "infinity": (spoilt(value=1).replace('"value": 1', '"value": Infinity'), "it holds Infinity, which is no JSON"),
     "no key": (spoilt(key=""), f"key='': expected a text that is not empty{ANEW}"),
-    "a network that is not there": (spoilt(network="toy/gru"), f"network='toy/gru': expected one of networks{ANEW}"),
+    "a recipe that is not there": (spoilt(recipe="toy/gru"), f"recipe='toy/gru': expected one of recipes{ANEW}"),
     "both sides of a merge": (
         text_of(lock_of([measured(0.9)])).replace('"margin"', '"key": "other",\n   "margin"'),
         f"json: it has 'key' twice{ANEW}",

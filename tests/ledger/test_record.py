@@ -21,7 +21,7 @@ def results(tmp_path_factory):
 
 def test_a_claim_has_the_promised_shape(results):
     claim = json.loads(json.dumps(claim_json(results[3]), allow_nan=False))
-    promised = {"id", "says", "claim", "network", "verdict", "expected", "value", "interval", "bound", "controls"}
+    promised = {"id", "says", "claim", "recipe", "verdict", "expected", "value", "interval", "bound", "controls"}
     assert promised | {"replicates", "seconds", "shared", "made_of"} <= claim.keys()
     assert claim["id"] == "specs/spec_small.py::small::a unit goes with the tally"
     assert claim["bound"] == {"low": 0.1, "high": None}

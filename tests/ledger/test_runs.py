@@ -40,7 +40,7 @@ def written(file, claims):
 def test_a_run_is_read_as_it_was_written(claims, tmp_path):
     run = runs.read(written(tmp_path / "run.json", claims))
     assert run.keys() == {"schema", "complete", "began", "seconds", "environment", "claims"}
-    assert (run["schema"], run["complete"]) == (2, True)
+    assert (run["schema"], run["complete"]) == (3, True)
     assert run["claims"] == json.loads(json.dumps(claims))
 
 
@@ -93,7 +93,7 @@ NO_RUN = {
     "no claims in it": ('{"schema": 1}', "run.json is no run; `neuronspec verify --json"),
     "a later one": (
         '{"schema": 99, "claims": []}',
-        "run.json has schema 99, and this neuronspec reads 1 to 2; it was written by a newer one: update this",
+        "run.json has schema 99, and this neuronspec reads 1 to 3; it was written by a newer one: update this",
     ),
     "broken off": ('{"schema": 1, "claims": []}', "has no claims: the run was broken off before the first"),
     "no claim at all": ('{"schema": 1, "complete": true, "environment": {"versions": {}}, "claims": [3]}', "claims[0]"),
@@ -127,7 +127,7 @@ SPOILT = {
     "replicates": ([{"seed": "a"}], "replicates[0].seed='a': expected a whole number of at least 0"),
     "verdict": ("maybe", "verdict='maybe': expected one of supported, refuted, unspecific"),
     "expression": ({}, "expression.measure=None: expected an object"),
-    "network": (None, "network=None: expected a text that is not empty"),
+    "recipe": (None, "recipe=None: expected a text that is not empty"),
     "seconds": ({"total": -1}, "seconds['total']=-1: expected a number of at least 0"),
     "made_of": ([], "made_of=[]: expected an object"),
 }
