@@ -96,33 +96,6 @@ def test_controls_are_told():
     assert whole.controls.keys() == {"untrained twin"}
 
 
-def test_a_draw_that_cannot_be_measured_is_left_out():
-    """Of the other units all but few stay below 0.2, where the clamp would cross itself."""
-    under = ns.clamp(ns.cell[2], low=0.2, high=ns.quantile(1.0))
-    outcome = verdict(ns.shift(ns.length("b"), under=under) >= -99)
-    assert outcome.verdict != "undecided", outcome.reason
-    assert outcome.controls["random units"].draws < 5
-
-
-def test_too_few_other_units():
-    most = ns.cell[0] | ns.cell[1] | ns.cell[2] | ns.cell[3]
-    outcome = verdict(ns.mean(of=most) >= -10)
-    assert np.isnan(outcome.controls["random units"].value)
-    assert outcome.controls["random units"].note == "too few other units are left in the site"
-
-
-def test_a_pick_that_finds_nothing():
-    never = ns.cell.all(ns.correlation(ns.char("X")) >= 0.9999)
-    outcome = verdict(ns.mean(of=never) >= 0)
-    assert outcome.verdict == "undecided"
-    assert outcome.reason == f"{never} finds no unit"
-
-
-def test_a_signal_that_never_occurs():
-    outcome = verdict(ns.correlation(ns.one_of("Z"), of=ns.cell[2]) >= 0)
-    assert (outcome.verdict, outcome.reason) == ("undecided", "one_of('Z') never holds at the steps that count")
-
-
 def test_a_site_the_network_does_not_have():
     outcome = verdict(ns.mean(of=ns.update_gate) >= 0)
     assert (outcome.verdict, outcome.reason) == ("not applicable", "planted/lstm has no update_gate")
@@ -299,12 +272,6 @@ def test_labels_that_go_by_position_are_unspecific():
     outcome = verdict(ns.probe(ns.position() >= 2, of=ns.cell) >= 0.9, **mixed(60))
     assert outcome.verdict == "unspecific"
     assert outcome.controls["shuffled labels"].value > 0.9
-
-
-def test_the_ranking_shows_how_alone_the_best_unit_is():
-    ranking = verdict(ns.correlation(TALLY, of=COUNTER) >= 0.95).rankings[repr(COUNTER)]
-    assert ranking["best"][0] == {"index": 2, "sign": 1, "score": pytest.approx(1, abs=1e-3)}
-    assert ranking["median"] < 0.95
 
 
 SAID = ns.probability("b", at=ns.first("X") + 1)
