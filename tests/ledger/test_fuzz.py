@@ -25,7 +25,7 @@ def test_files_as_they_should_be_are_read_and_used(files, kind):
 
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @pytest.mark.parametrize("kind", ["run", "lock", "card"])
-@given(mutation=st.sampled_from(MUTATIONS), which=st.integers(0, 3), seed=st.integers(0, 2**32))
+@given(mutation=st.sampled_from(MUTATIONS), which=st.integers(0, 4), seed=st.integers(0, 2**32))
 def test_spoilt_files_are_refused_in_words_or_used(files, kind, mutation, which, seed):
     valid = files.valid[kind]
     data = valid[0] if kind == "card" else valid[which % len(valid)]
