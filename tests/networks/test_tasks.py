@@ -266,9 +266,6 @@ def test_a_probe_that_raises_is_named():
     assert text_of(error) == "task good: evaluate_on raised ZeroDivisionError: division by zero"
 
 
-# What decides the weights.
-
-
 def test_sources_are_part_of_the_corpus_where_there_are_any():
     task = replace(GOOD, examples=(Example("ab"), Example("b")))
     told = json.dumps(["ab$", ["ab", "b"]])

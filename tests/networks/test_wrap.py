@@ -269,16 +269,6 @@ def test_a_run_leaves_nothing_behind_even_where_it_raised(build, grad):
     assert everything(module) == before
 
 
-# Modules that cannot be read.
-
-
-# Cells written by hand that do not do what a cell must.
-
-
-def steps(make):
-    return {"step": lambda self, x, state, edit: make(x, edit)}
-
-
 # A user's tensors.
 
 BOTH, TIME_FIRST = CharModel(batch_first=True), CharModel(embedding=None)

@@ -4,9 +4,7 @@ import numpy as np
 import torch
 from planting import PLAIN, ROLES, Traced, every, indices, planted_and_run, share_changed
 
-from neuronspec.testing import (
-    example_texts,
-)
+from neuronspec.testing import example_texts
 
 
 @every({"decoys": {"decoys": 3}, "duplicated": {"duplicated": True}})

@@ -2,9 +2,7 @@
 
 from planting import Traced, r
 
-from neuronspec.testing import (
-    planted_detector,
-)
+from neuronspec.testing import planted_detector
 
 
 def test_noise_is_seen_in_the_unit():

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from planting import KINDS, ROLES, Traced, every, planted_and_run
 
-from neuronspec.testing import (
-    planted_latch,
-    planted_tally,
-)
+from neuronspec.testing import planted_latch, planted_tally
 
 
 @every({"alone": {}}, [role for role in ROLES if role != "tally"])

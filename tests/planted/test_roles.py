@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from planting import KINDS, PLAIN, ROLES, ROTATED, Traced, every, indices, planted_and_run, r
 
-from neuronspec.testing import (
-    example_texts,
-    planted_detector,
-)
+from neuronspec.testing import example_texts, planted_detector
 
 
 def auroc(signal, scores):

@@ -221,7 +221,3 @@ def test_padding_does_not_matter():
     shorter = subject(STRINGS[:3])
     first = longer.clean("verification").values[0, "cell"][:3, :3, 2]
     np.testing.assert_allclose(first, shorter.clean("verification").values[0, "cell"][:3, :3, 2], atol=1e-6)
-
-
-# Of what a network generates or expects. Each string carries the letter that its text ends with, and the middle of
-# its b's as an event.

@@ -41,6 +41,7 @@ def test_behaviour():
     assert value(ns.length("b", among=ns.count_of("a") >= 9))[0] == 9.5
 
 
+# Each string carries the letter that its text ends with, and the middle of its b's as an event.
 NAMED = tuple(
     replace(e, symbols={"last": "b", "first": "a"}, events={"middle": len(e.text) - 1 - i // 2})
     for i, e in enumerate(STRINGS)
