@@ -190,7 +190,7 @@ def test_lines_of_a_text_are_words_in_lower_case():
 def test_what_stands_for_many_words_is_not_asked_for():
     lines = file_of("positioning").Lines.of(TEXT.splitlines() * 200, size=12)
     rng = random.Random(0)
-    for example in [draw(rng) for draw in (lines.sample, lines.held_out, lines.evaluate_on) for _ in range(200)]:
+    for example in [draw(rng) for draw in (lines.sample, lines.held_out, lines.probe) for _ in range(200)]:
         assert example.symbols["target_token"] in lines.words[:12]
 
 

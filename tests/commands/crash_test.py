@@ -77,7 +77,7 @@ HELD = ("verify --lock", "pytest")
 
 STORE, LOCK = ".neuronspec", "claims.lock.json"
 KNOWN = re.compile(
-    r"seed-\d+\.(safetensors|json)|block-\d+\.(lock|steps)|\.writable|\d{8}-\d{6}-[0-9a-f]{8}\.json"
+    r"seed-\d+\.(safetensors|json)|block-\d+\.(lock|steps)|\.writable|\d{8}-\d{6}\.\d{6}-[0-9a-f]{8}\.json"
     r"|claims\.lock\.json\.busy|\.gitignore|\..+\.[0-9a-f]{8}\.unfinished"
 )
 """The names of all that may be in a store, whatever was killed: above all, nothing that was set aside."""
