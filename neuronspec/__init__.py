@@ -7,6 +7,17 @@ This module holds the words of the language, and ``wrap`` for a network of your 
 import importlib as _importlib
 import typing as _typing
 
+from neuronspec.language.behaviour_measures import (
+    count,
+    cross_entropy,
+    emits,
+    exact_match,
+    length,
+    perplexity,
+    probability,
+    step_of,
+    task_measure,
+)
 from neuronspec.language.claims import matched_displacement, refuted, side_effect, unspecific
 from neuronspec.language.interventions import (
     add,
@@ -16,41 +27,14 @@ from neuronspec.language.interventions import (
     interchange,
     keep_only,
     patch,
+    quantile,
     set_to,
     to_mean,
     zero,
 )
-from neuronspec.language.measures import (
-    auprc,
-    auroc,
-    change,
-    contribution,
-    correlation,
-    count,
-    cross_entropy,
-    emits,
-    exact_match,
-    f1,
-    gate_input,
-    length,
-    mean,
-    median_over_seeds,
-    moves,
-    overlap,
-    peak,
-    perplexity,
-    probability,
-    probe,
-    r2,
-    saturation,
-    share,
-    share_of_seeds,
-    shift,
-    size,
-    spread,
-    step_of,
-    task_measure,
-)
+from neuronspec.language.measures import change, moves, shift
+from neuronspec.language.moments import end, event, first, last, start
+from neuronspec.language.over_seeds import median_over_seeds, share_of_seeds
 from neuronspec.language.ready import minimal, necessary, specific, sufficient
 from neuronspec.language.signals import (
     after,
@@ -58,39 +42,48 @@ from neuronspec.language.signals import (
     char,
     count_of,
     depth,
-    end,
-    event,
-    first,
     inside,
     label,
-    last,
     one_of,
     position,
     regex,
     remaining,
     since,
-    start,
     steps_to,
     symbol,
     upcoming,
 )
-from neuronspec.language.spec import Spec
-from neuronspec.language.units import (
+from neuronspec.language.sites import (
     candidate,
     cell,
     decoder,
-    each,
     encoder,
     forget_gate,
     hidden,
-    increments,
     input_gate,
-    others,
     output_gate,
-    quantile,
     reset_gate,
     update_gate,
 )
+from neuronspec.language.spec import Spec
+from neuronspec.language.unit_measures import (
+    auprc,
+    auroc,
+    contribution,
+    correlation,
+    f1,
+    gate_input,
+    mean,
+    overlap,
+    peak,
+    probe,
+    r2,
+    saturation,
+    share,
+    size,
+    spread,
+)
+from neuronspec.language.units import each, increments, others
 
 
 def __getattr__(name: str) -> _typing.Any:

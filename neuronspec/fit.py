@@ -9,22 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neuronspec.errors import SpecError, TaskError, did_you_mean, nearest
+from neuronspec.language.behaviour_measures import Behaviour, cross_entropy, exact_match, perplexity, task_measure
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import (
-    Behaviour,
-    Difference,
-    contribution,
-    cross_entropy,
-    exact_match,
-    peak,
-    perplexity,
-    share,
-    task_measure,
-)
-from neuronspec.language.signals import Moment, Shifted, char, depth, event, inside, label, one_of, symbol
+from neuronspec.language.measures import Difference
+from neuronspec.language.moments import Moment, Shifted, event
+from neuronspec.language.picks import Picked
+from neuronspec.language.signals import char, depth, inside, label, one_of, symbol
 from neuronspec.language.spec import Spec
-from neuronspec.language.units import Base, On, Picked, Site, each
+from neuronspec.language.unit_measures import contribution, peak, share
+from neuronspec.language.units import Base, On, Site, each
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.tasks import Task, Text
 

@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.picks.picks import found
-from neuronspec.engine.runs.edits import Activations
+from neuronspec.engine.runs.activations import Activations
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network, check_parity, trace
 from neuronspec.engine.scan.result import Scan
@@ -29,11 +29,15 @@ from neuronspec.engine.scan.scan import PIECE, scan
 from neuronspec.engine.unit_sets import Lane, places
 from neuronspec.errors import NetworkError, SpecError, did_you_mean
 from neuronspec.fit import misplaced, place_problems
+from neuronspec.language.behaviour_measures import Behaviour, task_measure
 from neuronspec.language.expression import Expression, as_kind
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import Behaviour, Measure, OverSeeds, probe, r2, refuse_foresight, task_measure
-from neuronspec.language.signals import Signal, char, depth, event, inside, label, one_of, regex, symbol
+from neuronspec.language.measures import Measure, refuse_foresight
+from neuronspec.language.moments import event
+from neuronspec.language.over_seeds import OverSeeds
+from neuronspec.language.signals import Signal, char, depth, inside, label, one_of, regex, symbol
 from neuronspec.language.spec import check_measure
+from neuronspec.language.unit_measures import probe, r2
 from neuronspec.language.units import Site, Unit, each
 from neuronspec.networks.cells.cell import Place, State
 from neuronspec.networks.models import tokens_of

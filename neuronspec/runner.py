@@ -23,7 +23,7 @@ from neuronspec.engine.verdicts.examine import Answer, Checkpointed, Examined, R
 from neuronspec.engine.verdicts.judge import Outcome, against_bound
 from neuronspec.engine.verdicts.replicates import Settled, median_controls, of_one_network, settle
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import share_of_seeds
+from neuronspec.language.over_seeds import share_of_seeds
 from neuronspec.named_networks import networks_of, task_and_recipe
 from neuronspec.networks.supply import Weights
 from neuronspec.networks.tasks import Task

@@ -3,7 +3,8 @@
 from hypothesis import strategies as st
 
 import neuronspec as ns
-from neuronspec.language.units import BASELINES, SITES, Site
+from neuronspec.language.picks import BASELINES
+from neuronspec.language.units import SITES, Site
 
 letters = st.sampled_from("aXb")
 names = st.sampled_from(["target", "letter"])

@@ -13,7 +13,7 @@ from neuronspec.engine.runs import edits
 from neuronspec.engine.unit_sets import units
 from neuronspec.errors import SpecError, TaskError
 from neuronspec.language.expression import WORDS
-from neuronspec.language.units import Picked
+from neuronspec.language.picks import Picked
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example, Task
 

@@ -9,8 +9,9 @@ PACKAGE = Path(__file__).parents[1] / "neuronspec"
 
 FLOORS = """
     errors files schema watcher
-    language.expression language.signals language.units language.interventions language.claims language.measures
-    language.ready language.spec language
+    language.expression language.moments language.signals language.units language.sites language.picks
+    language.interventions language.claims language.measures language.unit_measures language.behaviour_measures
+    language.over_seeds language.ready language.spec language
     __init__
     networks.cells.cell networks.cells.kind networks.cells.lazy networks.cells.operations
     networks.cells.rnn networks.cells.lstm networks.cells.gru networks.cells
@@ -24,7 +25,8 @@ FLOORS = """
     testing
     engine engine.sequences engine.unit_sets
     engine.numerics engine.numerics.linear_svm engine.numerics.integrated_gradients
-    engine.runs engine.runs.clock engine.runs.tracing engine.runs.edits engine.runs.subject
+    engine.runs engine.runs.clock engine.runs.tracing
+    engine.runs.activations engine.runs.row_edits engine.runs.edits engine.runs.subject
     engine.measures engine.measures.estimates engine.measures.view engine.measures.of_units engine.measures.detectors
     engine.measures.fits engine.measures.of_behaviour engine.measures.evaluate
     engine.picks engine.picks.onward engine.picks.attribution engine.picks.picks

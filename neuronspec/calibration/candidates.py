@@ -8,24 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuronspec.calibration.populations import Population
+from neuronspec.language.behaviour_measures import cross_entropy, probability
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import zero
-from neuronspec.language.measures import (
-    Measure,
-    auroc,
-    change,
-    correlation,
-    cross_entropy,
-    f1,
-    mean,
-    peak,
-    probability,
-    r2,
-    share,
-    shift,
-)
-from neuronspec.language.signals import Signal, char, first
-from neuronspec.language.units import Picked, Unit, Units
+from neuronspec.language.measures import Measure, change, shift
+from neuronspec.language.moments import first
+from neuronspec.language.picks import Picked
+from neuronspec.language.signals import Signal, char
+from neuronspec.language.unit_measures import auroc, correlation, f1, mean, peak, r2, share
+from neuronspec.language.units import Unit, Units
 
 CLEAR = 0.5
 """A bit is low at 0 (a latch of an RNN at -1) and high near 1: above this it is high."""

@@ -11,7 +11,8 @@ import numpy as np
 from neuronspec.calibration.populations import Population
 from neuronspec.engine.measures.estimates import Estimate, interval
 from neuronspec.engine.measures.evaluate import View, estimate
-from neuronspec.language.measures import Measure, correlation, mean, peak, share
+from neuronspec.language.measures import Measure
+from neuronspec.language.unit_measures import correlation, mean, peak, share
 
 SIZES = (10, 20, 50, 200)
 """Sequences of a sample."""

@@ -15,8 +15,9 @@ from neuronspec.engine.measures.estimates import LEVEL, resamples
 from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.engine.verdicts.judge import Outcome
+from neuronspec.language.behaviour_measures import cross_entropy
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import correlation, cross_entropy
+from neuronspec.language.unit_measures import correlation
 from neuronspec.networks.tasks import Example
 
 ALWAYS = cross_entropy() <= 1e6

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from neuronspec.errors import Undecidable, did_you_mean
+from neuronspec.language import moments as moment_words
 from neuronspec.language import signals as words
 from neuronspec.networks.tasks import Example, Text
 
@@ -209,10 +210,10 @@ def _compared(comparison: np.ufunc, moment: object, on: Sequences) -> np.ndarray
 
 def _to_come(moment: object, on: Sequences) -> Bool[np.ndarray, " batch"]:
     """Whether a text that goes on may still reach a moment."""
-    if isinstance(moment, words.Shifted):
+    if isinstance(moment, moment_words.Shifted):
         inner = moments(moment.moment, on)
         return np.where(inner == NOWHERE, _to_come(moment.moment, on), inner + moment.steps >= on.lengths)
-    if isinstance(moment, words.event):
+    if isinstance(moment, moment_words.event):
         return np.array([example.events.get(moment.name, NOWHERE) for example in on.examples]) >= on.lengths
     return moments(moment, on) == NOWHERE
 
@@ -277,19 +278,19 @@ def moments(moment: object, on: Sequences) -> Int[np.ndarray, " batch"]:
 
 
 @moments.register
-def _step_of_first(moment: words.first, on: Sequences) -> np.ndarray:
+def _step_of_first(moment: moment_words.first, on: Sequences) -> np.ndarray:
     held = holds(moment.signal, on)
     return np.where(held.any(0), held.argmax(0), NOWHERE)
 
 
 @moments.register
-def _step_of_last(moment: words.last, on: Sequences) -> np.ndarray:
+def _step_of_last(moment: moment_words.last, on: Sequences) -> np.ndarray:
     held = holds(moment.signal, on)
     return np.where(held.any(0), len(held) - 1 - held[::-1].argmax(0), NOWHERE)
 
 
 @moments.register
-def _step_of_event(moment: words.event, on: Sequences) -> np.ndarray:
+def _step_of_event(moment: moment_words.event, on: Sequences) -> np.ndarray:
     known = {name for example in on.examples for name in example.events}
     if moment.name not in known:
         raise Undecidable(f"no sequence here has an event {moment.name!r}{did_you_mean(moment.name, known)}")
@@ -298,17 +299,17 @@ def _step_of_event(moment: words.event, on: Sequences) -> np.ndarray:
 
 
 @moments.register
-def _step_of_start(moment: words.Start, on: Sequences) -> np.ndarray:
+def _step_of_start(moment: moment_words.Start, on: Sequences) -> np.ndarray:
     return np.zeros(len(on.examples), dtype=int)
 
 
 @moments.register
-def _step_of_end(moment: words.End, on: Sequences) -> np.ndarray:
+def _step_of_end(moment: moment_words.End, on: Sequences) -> np.ndarray:
     return on.lengths - 1
 
 
 @moments.register
-def _step_of_shifted(moment: words.Shifted, on: Sequences) -> np.ndarray:
+def _step_of_shifted(moment: moment_words.Shifted, on: Sequences) -> np.ndarray:
     inner = moments(moment.moment, on)
     at = inner + moment.steps
     return np.where((inner != NOWHERE) & (at >= 0) & (at < on.lengths), at, NOWHERE)

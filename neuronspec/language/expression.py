@@ -269,6 +269,11 @@ def word(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, repr=False)(cls)
 
 
+def build_word(name: str, *values: Any, **named: Any) -> Any:
+    """Return a word by its JSON name: for a method of a class that the word itself rests on, and so is imported by."""
+    return WORDS[name](*values, **named)
+
+
 # JSON: {"word": "char", "symbol": "a"}; defaults are left out, so that a new field changes no key.
 
 

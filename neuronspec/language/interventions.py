@@ -7,8 +7,21 @@ from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import Expression, number, number_or, operand, several, word
-from neuronspec.language.signals import Moment, Shifted
-from neuronspec.language.units import Units, increments, quantile
+from neuronspec.language.moments import Moment, Shifted
+from neuronspec.language.units import Units, increments
+
+
+@word
+class quantile(Expression):
+    """The ``q``-quantile of the values the edited unit has in the clean run, over the steps where ``where`` holds.
+
+    Example:
+        >>> set_to(cell[3], quantile(0.9, where=char("a")), at="X")
+    """
+
+    kinds = frozenset({"value"})
+    q: float = number(low=0, high=1)
+    where: Expression | None = operand("condition", default=None, kw_only=True)
 
 
 class Intervention(Expression):

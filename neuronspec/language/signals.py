@@ -1,4 +1,4 @@
-"""Signals, symbols and moments: what a sequence says, without asking any network."""
+"""Signals and symbols: what a sequence says, without asking any network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import ClassVar
 
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import Expression, enclosed, number, operand, shorthand, shown, text, word
+from neuronspec.language.moments import Moment, first
 
 CONDITION = frozenset({"signal", "condition"})
+
+
 NUMBER = frozenset({"signal"})
 
 
@@ -227,9 +230,6 @@ class after(Signal):
     moment: Moment | str = operand("moment")
 
 
-# What the operators build.
-
-
 @word
 class _Pair(Signal):
     left: Signal = operand("signal")
@@ -309,9 +309,6 @@ class Equals(Comparison, word="equals"):
         return f"{enclosed(self.signal)}.equals({shown(self.value)})"
 
 
-# Symbols and moments.
-
-
 @word
 class Shuffled(Signal, word="shuffled"):
     """A signal or symbol that each sequence has from another one, step by step: the null that it says nothing.
@@ -346,97 +343,6 @@ class symbol(Expression):
     kinds = frozenset({"symbol"})
     name: str = text()
 
-
-class Moment(Expression):
-    """One step per sequence; a sequence may lack it."""
-
-    kinds = frozenset({"moment"})
-    foresees: ClassVar[bool] = False
-
-    def __add__(self, steps: int) -> Moment:
-        return Shifted(self, steps)
-
-    def __sub__(self, steps: int) -> Moment:
-        if isinstance(steps, bool) or not isinstance(steps, int):
-            raise SpecError(f"{self} - {steps!r}: expected a whole number of steps")
-        return Shifted(self, -steps)
-
-
-@word
-class first(Moment):
-    """The first step at which ``signal`` holds.
-
-    Example:
-        >>> delay(cell[3], 1, at=first("X") + 2)
-    """
-
-    signal: Signal | str = operand("condition")
-
-
-@word
-class last(Moment):
-    """The last step at which ``signal`` holds.
-
-    Example:
-        >>> probability("b", at=last("a") + 2) >= 0.9
-    """
-
-    signal: Signal | str = operand("condition")
-    foresees = True
-
-
-@word
-class event(Moment):
-    """A step that the task provides under this name.
-
-    Example:
-        >>> probability(symbol("word"), at=event("due")) >= 0.9
-    """
-
-    name: str = text()
-
-
-@word
-class Start(Moment, word="start"):
-    """The first step."""
-
-    def __repr__(self) -> str:
-        return "start"
-
-
-@word
-class End(Moment, word="end"):
-    """The last step."""
-
-    foresees = True
-
-    def __repr__(self) -> str:
-        return "end"
-
-
-@word
-class Shifted(Moment, word="shifted"):
-    """So many steps after a moment (before it, where negative)."""
-
-    moment: Moment = operand("moment")
-    steps: int = number(whole=True)
-
-    def __repr__(self) -> str:
-        return f"{self.moment} {'-' if self.steps < 0 else '+'} {abs(self.steps)}"
-
-
-start = Start()
-"""The first step.
-
-Example:
-    >>> add(cell[5], 0.5, at=start + 2)
-"""
-end = End()
-"""The last step.
-
-Example:
-    >>> emits("b", at=end) >= 0.9
-"""
 
 shorthand("signal", str, char)
 shorthand("condition", str, char)

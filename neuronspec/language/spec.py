@@ -7,10 +7,12 @@ from dataclasses import field
 from typing import Any
 
 from neuronspec.errors import SpecError, did_you_mean
+from neuronspec.language.behaviour_measures import task_measure
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, number, text, word
-from neuronspec.language.measures import OverSeeds, UnitMeasure, task_measure
-from neuronspec.language.units import Picked
+from neuronspec.language.over_seeds import OverSeeds
+from neuronspec.language.picks import Picked
+from neuronspec.language.unit_measures import UnitMeasure
 
 MOST_SEEDS = 10_000
 

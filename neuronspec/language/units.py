@@ -1,4 +1,4 @@
-"""Sites, and ways to name or pick units of them."""
+"""Sites, units of them, and sets of units."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from neuronspec.errors import SpecError, did_you_mean
-from neuronspec.language.expression import Expression, enclosed, number, operand, text, word
+from neuronspec.language.expression import Expression, build_word, enclosed, number, operand, text, word
 from neuronspec.language.signals import symbol
 
 SITES = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidate", "update_gate", "reset_gate")
-ATTRIBUTED = ("probability", "cross_entropy", "perplexity")
-"""Outcomes that have a gradient: what is expected, not what is generated."""
+
 
 SIGNED = ("hidden", "cell", "candidate")
 """Sites whose values share the sign of a unit; a gate is open or closed, whichever way its unit points."""
-
-
-BASELINES = ("zero", "mean", "pair", "contrast", "past")
-"""Where integrated gradients set out from: 0, the mean, the paired sequence, the mean of the other class, the mean of
-the sequence's own steps before."""
 
 
 class Units(Expression):
@@ -64,9 +58,7 @@ class Units(Expression):
         """
         return for_symbol(self, symbol)
 
-    def integrated_gradients(
-        self, outcome: Expression, *, at: Any, keep: float, baseline: str = "contrast"
-    ) -> IntegratedGradients:
+    def integrated_gradients(self, outcome: Expression, *, at: Any, keep: float, baseline: str = "contrast") -> Units:
         """Keep those units whose state at ``at`` carries most of ``outcome`` (a share of the site, or a number).
 
         Args:
@@ -77,7 +69,7 @@ class Units(Expression):
         Example:
             >>> hidden.integrated_gradients(probability("b", at="X"), at=first("X"), keep=4)
         """
-        return IntegratedGradients(self, outcome, at=at, keep=keep, baseline=baseline)
+        return build_word("integrated_gradients", self, outcome, at=at, keep=keep, baseline=baseline)
 
 
 @word
@@ -121,7 +113,7 @@ class Site(Units, word="site"):
         Example:
             >>> cell.best(correlation(count_of("a")))
         """
-        return Best(self, score, n)
+        return build_word("best", self, score, n)
 
     def all(self, score: Expression) -> Units:
         """Pick every unit whose score meets the bound on the discovery split, oriented.
@@ -129,7 +121,7 @@ class Site(Units, word="site"):
         Example:
             >>> cell.all(correlation(count_of("a")) >= 0.95)
         """
-        return All(self, score)
+        return build_word("all", self, score)
 
     def svm_rfe(
         self, labels: Expression | str, *, where: Any = None, keep: float | None = None, accuracy: float | None = None
@@ -147,7 +139,7 @@ class Site(Units, word="site"):
         Example:
             >>> hidden.svm_rfe(symbol("word"), where=before(event("due")), keep=0.35)
         """
-        return SvmRfe(self, labels, where=where, keep=keep, accuracy=accuracy)
+        return build_word("svm_rfe", self, labels, where=where, keep=keep, accuracy=accuracy)
 
     def top(self, score: Expression, *, keep: float) -> Units:
         """Pick the units with the largest ``contribution`` (a share of the site, or a number).
@@ -157,86 +149,7 @@ class Site(Units, word="site"):
         Example:
             >>> hidden.top(contribution(symbol("word"), at=event("due")), keep=0.1)
         """
-        return Top(self, score, keep=keep)
-
-
-hidden = Site("hidden")
-"""The hidden state, which the next step and the read-out see.
-
-Example:
-    >>> mean(of=hidden, absolute=True) <= 0.5
-"""
-cell = Site("cell")
-"""The cell state of an LSTM.
-
-Example:
-    >>> correlation(count_of("a"), of=cell.layer(0)[3]) >= 0.9
-"""
-input_gate = Site("input_gate")
-"""How far an LSTM's unit takes up what is new, from 0 to 1.
-
-Example:
-    >>> mean(of=input_gate[3], where=char("X")) <= 0.35
-"""
-forget_gate = Site("forget_gate")
-"""How much of its cell state an LSTM's unit keeps, from 0 to 1.
-
-Example:
-    >>> mean(of=forget_gate[3], where=before("X")) >= 0.9
-"""
-output_gate = Site("output_gate")
-"""How much of its cell state an LSTM's unit shows in the hidden state, from 0 to 1.
-
-Example:
-    >>> mean(of=output_gate[3], where=char("X")) >= 0.5
-"""
-candidate = Site("candidate")
-"""The new value that the gates let in, from -1 to 1.
-
-Example:
-    >>> spread(of=candidate[3], where=char("a")) <= 0.1
-"""
-update_gate = Site("update_gate")
-"""How much of its last state a GRU's unit keeps, from 0 to 1.
-
-Example:
-    >>> mean(of=update_gate[3], where=before("X")) >= 0.9
-"""
-reset_gate = Site("reset_gate")
-"""How much of the last state a GRU's candidate sees, from 0 to 1.
-
-Example:
-    >>> mean(of=reset_gate[3], where=char("X")) >= 0.5
-"""
-
-
-class Part:
-    """The encoder or the decoder of a network that has both; its attributes are its sites."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, site: str) -> Site:
-        if site not in SITES:
-            raise AttributeError(f"{self._name} has no site {site!r}{did_you_mean(site, SITES)}")
-        return Site(site, part=self._name)
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-encoder = Part("encoder")
-"""The encoder of an encoder-decoder; its sites are named, and cannot be measured yet.
-
-Example:
-    >>> encoder.hidden
-"""
-decoder = Part("decoder")
-"""The decoder of an encoder-decoder; step 0 is the state that the encoder hands over.
-
-Example:
-    >>> mean(of=decoder.hidden[3], where=before(event("due"))) >= 0.1
-"""
+        return build_word("top", self, score, keep=keep)
 
 
 class Base(Units):
@@ -298,144 +211,6 @@ class Unit(Base, word="unit"):
         return f"{'-' if self.sign < 0 else ''}{self.site}[{self.index}]"
 
 
-class Picked(Base):
-    """Units that are found anew in every network; abstract."""
-
-    @property
-    def candidates(self) -> Units:
-        """The units that it picks from."""
-        raise NotImplementedError
-
-
-@word
-class PickedFromSite(Picked):
-    """Units that are picked among all of a site; abstract."""
-
-    site: Site = operand("site")
-
-    @property
-    def candidates(self) -> Site:
-        return self.site
-
-    def __repr__(self) -> str:
-        return f"{self.site}.{self.as_call(without='site')}"
-
-
-@word
-class Best(PickedFromSite, word="best"):
-    """The ``n`` units that score highest."""
-
-    score: Expression = operand("measure")
-    n: int = number(default=1, whole=True, low=1)
-    oriented = True
-
-    @property
-    def fewest(self) -> int:
-        return self.n
-
-    @property
-    def is_one(self) -> bool:
-        return self.n == 1
-
-    def check(self) -> None:
-        _want_open_score(self.score, "best")
-
-
-@word
-class All(PickedFromSite, word="all"):
-    """Every unit whose score meets a bound."""
-
-    score: Expression = operand("claim")
-    oriented = True
-
-    def check(self) -> None:
-        self.score.want_plain("all")  # type: ignore[attr-defined]
-        score, high = self.score.measure, self.score.high  # type: ignore[attr-defined]
-        _want_open_score(score, "all")
-        if score.centre is not None and high is not None and high < score.centre:
-            raise SpecError(
-                f"all({self.score}): scores are oriented to lie above {score.centre:g}; bound them from below"
-            )
-
-
-@word
-class SvmRfe(PickedFromSite, word="svm_rfe"):
-    """The units that a linear SVM keeps under recursive feature elimination."""
-
-    labels: Expression | str = operand("signal", "symbol")
-    where: Expression | None = operand("condition", default=None, kw_only=True)
-    keep: float | None = number(default=None, kw_only=True)
-    accuracy: float | None = number(default=None, low=0, high=1, kw_only=True)
-
-    @property
-    def by_symbol(self) -> symbol | None:
-        return _symbol_of(self.labels)  # type: ignore[arg-type]
-
-    def check(self) -> None:
-        if (self.keep is None) == (self.accuracy is None):
-            raise SpecError(f"{self.site}.svm_rfe({self.labels}): expected keep= or accuracy=, one of them")
-        _want_keep(self)
-
-
-@word
-class Top(PickedFromSite, word="top"):
-    """The units with the largest contribution."""
-
-    score: Expression = operand("measure")
-    keep: float = number(kw_only=True)
-    by_read_out = True
-
-    @property
-    def by_symbol(self) -> symbol | None:
-        return _symbol_of(self.score)
-
-    def check(self) -> None:
-        if self.score.word != "contribution":
-            raise SpecError(f"top({self.score}): expected contribution(...); by other scores pick with best or all")
-        _want_keep(self)
-
-
-@word
-class IntegratedGradients(Picked, word="integrated_gradients"):
-    """Of some units, those with the largest integrated gradient of an outcome."""
-
-    units: Units = operand("units")
-    outcome: Expression = operand("measure")
-    at: Any = operand("moment", kw_only=True)
-    keep: float = number(kw_only=True)
-    baseline: str = text(default="contrast", kw_only=True)
-
-    @property
-    def candidates(self) -> Units:
-        return self.units
-
-    def check(self) -> None:
-        _want_values(self)
-        _want_sets(self)
-        _want_keep(self)
-        self._check_outcome()
-        if self.baseline not in BASELINES:
-            raise SpecError(
-                f"integrated_gradients(baseline={self.baseline!r}): expected one of {', '.join(BASELINES)}"
-                f"{did_you_mean(self.baseline, BASELINES)}"
-            )
-
-    def _check_outcome(self) -> None:
-        outcome: Any = self.outcome
-        if outcome.word not in ATTRIBUTED or outcome.under is not None or outcome.network is not None:
-            raise SpecError(
-                f"integrated_gradients({outcome}): expected plain {', '.join(ATTRIBUTED)}: what is expected"
-            )
-        if self.baseline == "contrast" and outcome.word != "probability":
-            raise SpecError(
-                f"integrated_gradients({outcome}, baseline='contrast'): it asks for no token to contrast with; "
-                f"name another baseline: {', '.join(BASELINES[:3])}"
-            )
-
-    def __repr__(self) -> str:
-        return f"{enclosed(self.units)}.{self.as_call(without='units')}"
-
-
 @word
 class On(Units, word="on"):
     """The units of the same index at another site."""
@@ -464,7 +239,7 @@ class for_symbol(Units):
     symbol: Expression = operand("symbol")
 
     def check(self) -> None:
-        if not any(isinstance(inner, Picked) and inner.by_symbol is not None for inner in self.units.walk()):
+        if not any(isinstance(inner, Base) and inner.by_symbol is not None for inner in self.units.walk()):
             raise SpecError(
                 f"{self}: these units are not picked by a symbol, so that there is one set for all its values"
             )
@@ -488,7 +263,7 @@ class SetOperation(Units):
         return f"{enclosed(self.left)} {self.word.removeprefix('units ')} {enclosed(self.right)}"
 
     def check(self) -> None:
-        _want_values(self)
+        want_values(self)
         if self.left.of_site != self.right.of_site:
             places = f"{self.left.of_site} and {self.right.of_site}"
             raise SpecError(f"{self}: units of two sites, {places}; put them on one with .on(site) first")
@@ -517,7 +292,7 @@ class others(Units):
     units: Units = operand("units")
 
     def check(self) -> None:
-        _want_values(self)
+        want_values(self)
 
 
 @word
@@ -535,7 +310,7 @@ class each(Units):
         return True
 
     def check(self) -> None:
-        _want_sets(self)
+        want_sets(self)
 
 
 @word
@@ -551,57 +326,21 @@ class increments(Units):
     units: Units = operand("units")
 
     def check(self) -> None:
-        _want_values(self)
+        want_values(self)
 
     @property
     def is_one(self) -> bool:
         return self.units.is_one
 
 
-@word
-class quantile(Expression):
-    """The ``q``-quantile of the values the edited unit has in the clean run, over the steps where ``where`` holds.
-
-    Example:
-        >>> set_to(cell[3], quantile(0.9, where=char("a")), at="X")
-    """
-
-    kinds = frozenset({"value"})
-    q: float = number(low=0, high=1)
-    where: Expression | None = operand("condition", default=None, kw_only=True)
-
-
-def _symbol_of(expression: Expression) -> symbol | None:
-    return next((inner for inner in expression.walk() if isinstance(inner, symbol)), None)
-
-
-def _want_open_score(score: Expression, method: str) -> None:
-    """A score is a measure of units that leaves open which."""
-    if not hasattr(score, "of"):
-        raise SpecError(f"{method}({score}): a score is a measure of units, e.g. correlation(char('a'))")
-    if score.of is not None:
-        raise SpecError(f"{method}({score}): a score is measured on every unit of the site; leave of= out")
-    if getattr(score, "under", None) is not None:
-        raise SpecError(f"{method}({score}): units are picked on clean runs; leave under= out")
-
-
-def _want_keep(units: Any) -> None:
-    """``keep`` is a share of the site, below 1, or a whole number of units."""
-    keep = units.keep
-    if keep is not None and not (0 < keep < 1 or (keep >= 1 and keep == int(keep))):
-        raise SpecError(f"{units.word}(keep={keep:g}): expected a share between 0 and 1, or a whole number of units")
-    if keep is not None and keep >= 1:
-        object.__setattr__(units, "keep", int(keep))
-
-
-def _want_sets(units: Expression) -> None:
+def want_sets(units: Expression) -> None:
     """``each`` takes a set apart; there are no picks from it, and it stands once."""
     for inner in list(units.walk())[1:]:
         if isinstance(inner, each):
             raise SpecError(f"{units}: each(...) takes a set apart for a measure; put it outside: each({inner.units})")
 
 
-def _want_values(units: Expression) -> None:
+def want_values(units: Expression) -> None:
     """Increments are no units of their own: they stand outermost."""
     for inner in list(units.walk())[1:]:
         if isinstance(inner, increments):

@@ -15,8 +15,8 @@ from math import inf
 from typing import TypeAlias, TypeGuard
 
 from neuronspec.errors import TaskError, did_you_mean
+from neuronspec.language.behaviour_measures import Behaviour
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import Behaviour
 from neuronspec.networks.recipes import Recipe, checkpoint
 
 Text: TypeAlias = str | tuple[str, ...]

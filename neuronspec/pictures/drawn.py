@@ -22,12 +22,15 @@ from neuronspec.engine.unit_sets import Chosen, Lane, UnitSet, UnitSets, bases, 
 from neuronspec.engine.verdicts.controls import as_found, stand_ins
 from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.errors import NetworkError, ProjectError, Undecidable, did_you_mean
+from neuronspec.language.behaviour_measures import task_measure
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import correlation, task_measure
-from neuronspec.language.signals import Moment, before, event, first, last, position, symbol
-from neuronspec.language.units import Picked, Site, Units, each
+from neuronspec.language.moments import Moment, event, first, last
+from neuronspec.language.picks import Picked
+from neuronspec.language.signals import before, position, symbol
+from neuronspec.language.unit_measures import correlation
+from neuronspec.language.units import Site, Units, each
 from neuronspec.networks.threads import one_thread
 
 PERCENT = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)

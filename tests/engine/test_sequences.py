@@ -13,6 +13,7 @@ from strategies import yes_no
 import neuronspec as ns
 from neuronspec.engine.sequences import NOWHERE, Sequences, holds, moments, values
 from neuronspec.errors import Undecidable
+from neuronspec.language import moments as moment_words
 from neuronspec.language import signals as words
 from neuronspec.networks.tasks import Example
 
@@ -82,13 +83,13 @@ def naive_composed(s, text, t):
 
 
 def naive_moment(m, text):
-    if isinstance(m, words.Shifted):
+    if isinstance(m, moment_words.Shifted):
         inner = naive_moment(m.moment, text)
         return None if inner is None or not 0 <= inner + m.steps < len(text) else inner + m.steps
-    if isinstance(m, words.first | words.last):
+    if isinstance(m, moment_words.first | moment_words.last):
         held = [t for t in range(len(text)) if naive(m.signal, text, t) == 1]
-        return None if not held else held[0] if isinstance(m, words.first) else held[-1]
-    if isinstance(m, words.event):
+        return None if not held else held[0] if isinstance(m, moment_words.first) else held[-1]
+    if isinstance(m, moment_words.event):
         return len(text) // 2 if m.name == "target" else 0
     return 0 if m == ns.start else len(text) - 1
 

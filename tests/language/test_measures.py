@@ -1,13 +1,9 @@
-"""Measures become claims by a bound, and their labels can be shuffled."""
+"""Measures become claims by a bound, and differences take an edit to measures that can be edited."""
 
 import pytest
 
 import neuronspec as ns
 from neuronspec.errors import SpecError
-from neuronspec.language.measures import with_shuffled_labels
-from neuronspec.language.signals import Shuffled
-
-PICK = ns.cell.svm_rfe(ns.char("b"), keep=2)
 
 
 def test_a_bound_makes_a_claim():
@@ -19,15 +15,14 @@ def test_a_bound_makes_a_claim():
         measure > 0.5  # noqa: B015  # it raises
 
 
-def test_all_that_units_are_compared_with_and_picked_by_is_shuffled():
-    claim = ns.correlation("a", of=ns.each(PICK)) >= 0.5
-    shuffled = with_shuffled_labels(claim, draw=3)
-    assert shuffled.measure.signal == Shuffled(ns.char("a"), draw=3)
-    assert shuffled.measure.of.units.labels == Shuffled(ns.char("b"), draw=3)
-    assert (shuffled.low, shuffled.measure.of.units.keep) == (0.5, 2)
-    assert claim == (ns.correlation("a", of=ns.each(PICK)) >= 0.5), "expressions do not change"
+def test_a_difference_takes_the_edit_of_its_measure():
+    edit = ns.zero(ns.cell[0])
+    assert ns.shift(ns.exact_match(), under=edit).measure == ns.exact_match()
+    with pytest.raises(SpecError, match="its inner measure must not"):
+        ns.shift(ns.exact_match(under=edit), under=edit)
+    with pytest.raises(SpecError, match="cannot be taken under an intervention"):
+        ns.shift(ns.size(ns.cell), under=edit)
 
 
-def test_a_measure_without_labels_has_none_to_shuffle():
-    claim = ns.shift(ns.length("b"), under=ns.zero(ns.cell[0])) <= 0
-    assert with_shuffled_labels(claim) == claim
+def test_one_measure_less_another():
+    assert repr(ns.length() - ns.count("b")) == "length() - count(char('b'))"

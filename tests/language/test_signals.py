@@ -22,7 +22,3 @@ def test_draws_differ():
 def test_a_shuffled_signal_may_stand_where_the_true_one_may():
     assert Shuffled(ns.char("a")).kinds == ns.char("a").kinds
     assert Shuffled(ns.symbol("x")).kinds == ns.symbol("x").kinds
-
-
-def test_steps_before_and_after_a_moment():
-    assert ns.first("X") - 2 == ns.first("X") + -2

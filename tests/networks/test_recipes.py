@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from neuronspec.errors import TaskError
-from neuronspec.language.measures import exact_match
+from neuronspec.language.behaviour_measures import exact_match
 from neuronspec.networks.recipes import LATER, Recipe
 from neuronspec.networks.tasks import Example, Task
 

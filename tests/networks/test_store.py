@@ -11,7 +11,7 @@ import torch
 from processes import PATIENCE, started
 
 from neuronspec.errors import StoreError
-from neuronspec.language.measures import exact_match
+from neuronspec.language.behaviour_measures import exact_match
 from neuronspec.networks import store as store_module
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.store import RecipeStore, train_missing

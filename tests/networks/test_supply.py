@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuronspec.language.measures import exact_match
+from neuronspec.language.behaviour_measures import exact_match
 from neuronspec.networks import supply
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.store import RecipeStore

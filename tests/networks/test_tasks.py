@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from neuronspec.errors import TaskError
+from neuronspec.language.behaviour_measures import cross_entropy, exact_match, length
 from neuronspec.language.claims import refuted
 from neuronspec.language.interventions import zero
-from neuronspec.language.measures import cross_entropy, exact_match, length, shift, size
-from neuronspec.language.units import hidden
+from neuronspec.language.measures import shift
+from neuronspec.language.sites import hidden
+from neuronspec.language.unit_measures import size
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Completion, Example, Task, windows
 

@@ -13,7 +13,7 @@ from neuronspec.engine.picks.picks import found
 from neuronspec.engine.verdicts.controls import stand_ins
 from neuronspec.errors import ProjectError, Undecidable
 from neuronspec.language.expression import rewritten
-from neuronspec.language.units import SvmRfe
+from neuronspec.language.picks import SvmRfe
 from neuronspec.pictures.drawn import BySize, check_kind, drawn, moment_of, principal, symbol_of, units_of
 
 SUBJECT = random_subject(sequences=60)

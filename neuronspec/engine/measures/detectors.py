@@ -10,7 +10,7 @@ from neuronspec.engine.measures.of_units import one_unit, sums, want_variety
 from neuronspec.engine.measures.view import View, estimate
 from neuronspec.engine.sequences import values
 from neuronspec.errors import Undecidable
-from neuronspec.language import measures as words
+from neuronspec.language import unit_measures as words
 
 THRESHOLDS = 256
 """So many thresholds at most describe a curve of precision and recall."""

@@ -15,7 +15,7 @@ from neuronspec.engine.measures.view import View, estimate
 from neuronspec.engine.numerics import linear_svm
 from neuronspec.engine.sequences import Sequences, holds, values
 from neuronspec.errors import Undecidable, did_you_mean
-from neuronspec.language import measures as words
+from neuronspec.language import unit_measures as words
 from neuronspec.language.expression import Expression, shown
 from neuronspec.language.signals import Shuffled, symbol
 

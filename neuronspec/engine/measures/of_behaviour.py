@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from neuronspec.engine.measures.estimates import Estimate, per_sequence, ratio
 from neuronspec.engine.measures.view import View, estimate
-from neuronspec.engine.runs.edits import Activations
+from neuronspec.engine.runs.activations import Activations
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import NOWHERE, Sequences, holds, moments
 from neuronspec.errors import Undecidable, did_you_mean
-from neuronspec.language import measures as words
+from neuronspec.language import behaviour_measures as words
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import Shifted, char, one_of, symbol
+from neuronspec.language.moments import Shifted
+from neuronspec.language.signals import char, one_of, symbol
 from neuronspec.networks.tasks import Completion, Example, joined
 from neuronspec.networks.training import IGNORED
 

@@ -9,14 +9,14 @@ from jaxtyping import Bool, Float, Int
 
 from neuronspec.engine.measures.estimates import Estimate, per_sequence
 from neuronspec.engine.measures.view import View, estimate
-from neuronspec.engine.runs.edits import STATES, Activations
+from neuronspec.engine.runs.activations import STATES, Activations
 from neuronspec.engine.sequences import NOWHERE, holds, moments, values
 from neuronspec.engine.unit_sets import Chosen, UnitSet
 from neuronspec.errors import Undecidable
-from neuronspec.language import measures as words
+from neuronspec.language import unit_measures as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.signals import Shifted
+from neuronspec.language.moments import Shifted
 
 FLAT = -2
 """The peak of a unit that has one value at all steps of a sequence: none stands out, which is a miss."""

@@ -15,15 +15,15 @@ from jaxtyping import Bool, Float, Int
 
 from neuronspec.engine.numerics.integrated_gradients import TOLERANCE, Integral, integrated_gradients
 from neuronspec.engine.picks.onward import Onward, Probability, Target, target
-from neuronspec.engine.runs.edits import Activations
+from neuronspec.engine.runs.activations import Activations
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import NOWHERE, holds, moments
 from neuronspec.errors import NetworkError, SpecError, Undecidable, did_you_mean
-from neuronspec.language import measures as words
+from neuronspec.language import behaviour_measures as words
 from neuronspec.language.expression import Expression
-from neuronspec.language.signals import Moment
-from neuronspec.language.units import BASELINES
+from neuronspec.language.moments import Moment
+from neuronspec.language.picks import BASELINES
 from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 

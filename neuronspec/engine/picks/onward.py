@@ -17,10 +17,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from neuronspec.engine.measures.of_behaviour import check_symbols, tokens
-from neuronspec.engine.runs.edits import Activations
+from neuronspec.engine.runs.activations import Activations
 from neuronspec.engine.runs.tracing import Network
 from neuronspec.engine.sequences import NOWHERE, Sequences, moments
-from neuronspec.language import measures as words
+from neuronspec.language import behaviour_measures as words
 from neuronspec.networks.cells.cell import Edit, Place, State
 from neuronspec.networks.tasks import Text
 from neuronspec.networks.training import IGNORED

@@ -17,12 +17,12 @@ from neuronspec.engine.measures.fits import fitted_samples, labelled
 from neuronspec.engine.measures.of_behaviour import check_symbols, tokens
 from neuronspec.engine.numerics import linear_svm
 from neuronspec.engine.picks.attribution import attribute
-from neuronspec.engine.runs.edits import STATES
+from neuronspec.engine.runs.activations import STATES
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.sequences import moments
 from neuronspec.engine.unit_sets import Chosen, Lane, Scores, ScoresByValue, UnitSet, UnitSets, bases, layer_of, units
 from neuronspec.errors import NetworkError, Undecidable
-from neuronspec.language import units as words
+from neuronspec.language import picks as words
 from neuronspec.language.expression import Expression
 from neuronspec.language.units import Site, Unit
 from neuronspec.networks.tasks import Example

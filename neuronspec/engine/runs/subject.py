@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from neuronspec.engine.runs.activations import Activations
 from neuronspec.engine.runs.clock import Clock
-from neuronspec.engine.runs.edits import Activations, Compiled, Known, RowEdit, Sources, compile_edits
+from neuronspec.engine.runs.edits import Compiled, Sources, compile_edits
+from neuronspec.engine.runs.row_edits import Known, RowEdit
 from neuronspec.engine.runs.tracing import (
     Choice,
     Network,

@@ -24,8 +24,8 @@ from neuronspec.engine.verdicts.random_sets import DRAWS, independent_lanes, ran
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim, matched_displacement
 from neuronspec.language.expression import Expression
-from neuronspec.language.measures import overlap, probe
 from neuronspec.language.signals import Shuffled
+from neuronspec.language.unit_measures import overlap, probe
 from neuronspec.language.units import Units
 
 

@@ -26,8 +26,9 @@ from neuronspec.engine.verdicts.look import NotApplicable, judged
 from neuronspec.engine.verdicts.mutants import Mutant, mutants_of
 from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.errors import NetworkError, Undecidable
+from neuronspec.language.behaviour_measures import task_measure
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import median_over_seeds, task_measure
+from neuronspec.language.over_seeds import median_over_seeds
 from neuronspec.language.units import Site, Units
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.supply import Weights

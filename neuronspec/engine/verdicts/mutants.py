@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from neuronspec.language.behaviour_measures import task_measure
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, rewritten
-from neuronspec.language.measures import SignalMeasure, size, task_measure, with_shuffled_labels
 from neuronspec.language.signals import position
+from neuronspec.language.unit_measures import SignalMeasure, size, with_shuffled_labels
 from neuronspec.language.units import Base
 
 

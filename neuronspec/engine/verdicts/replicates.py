@@ -14,7 +14,7 @@ from scipy.special import bdtr
 from neuronspec.engine.measures.estimates import LEVEL, wilson
 from neuronspec.engine.verdicts.judge import Outcome, against_bound, beaten
 from neuronspec.language.claims import Claim
-from neuronspec.language.measures import median_over_seeds, share_of_seeds
+from neuronspec.language.over_seeds import median_over_seeds, share_of_seeds
 
 NO_VERDICT = ("error", "not applicable")
 NOTHING = (math.nan, math.nan)

@@ -15,7 +15,7 @@ from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.measures.fits import labelled
 from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.errors import Undecidable
-from neuronspec.language.measures import with_shuffled_labels
+from neuronspec.language.unit_measures import with_shuffled_labels
 
 SUBJECT = random_subject()
 X = ns.char("X")

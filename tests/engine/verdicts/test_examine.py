@@ -13,7 +13,7 @@ from neuronspec.engine.verdicts import examine as examine_module
 from neuronspec.engine.verdicts import look as look_module
 from neuronspec.engine.verdicts.controls import as_found
 from neuronspec.language.expression import word
-from neuronspec.language.units import PickedFromSite
+from neuronspec.language.picks import PickedFromSite
 from neuronspec.networks.tasks import Example
 from neuronspec.testing import planted_counter
 

@@ -5,8 +5,8 @@ from planted import COUNTER, STRINGS, TALLY, ask
 import neuronspec as ns
 from neuronspec.engine.verdicts.mutants import mutants_of
 from neuronspec.language.expression import Expression, number, operand, word
+from neuronspec.language.picks import PickedFromSite
 from neuronspec.language.signals import Shuffled
-from neuronspec.language.units import PickedFromSite
 
 SAID = ns.probability("b", at=ns.first("X") + 1)
 
