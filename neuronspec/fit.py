@@ -1,4 +1,4 @@
-"""Whether a spec fits its task and its recipe: all that can be said before anything runs.
+"""Whether a spec fits its task and its recipe: all checks that need no run.
 
 Loads no torch: collecting specs stays cheap.
 """
@@ -29,7 +29,7 @@ Sizes = Mapping[tuple[int, str], int]
 def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
     """Raise SpecError, naming the sentence, for a claim that cannot be evaluated or does not fit the recipe.
 
-    What a checkpoint has is known once it is built: ``check_places`` is for then.
+    The layers of a checkpoint are known once it is built: call ``check_places`` then.
     """
     competence = task.competence
     if not isinstance(competence.measure, Behaviour) or competence.expected != "supported":
@@ -39,7 +39,7 @@ def check(spec: Spec, task: Task, recipe: Recipe | checkpoint) -> None:
     for problem in (problem for claim in task.generated_only for problem in _problems(claim, task)):
         raise TaskError(f"task {task.name}: generated_only: {problem}")
     for sentence, claim in spec.claims:
-        for problem in (*_problems(claim, task), *_dueless(claim, task)):
+        for problem in (*_problems(claim, task), *_without_due_text(claim, task)):
             raise SpecError(f"claims[{sentence!r}]: {problem}")
     if isinstance(recipe, Recipe):
         check_places(spec, recipe.sizes, recipe.encoder)
@@ -52,8 +52,8 @@ def check_places(spec: Spec, sizes: Sizes, encoder: bool = False) -> None:
             raise SpecError(f"claims[{sentence!r}]: {problem}")
 
 
-def _dueless(claim: Claim, task: Task) -> Iterator[str]:
-    """Measures of what is due, on a task of the network's own words: there is none but what it says."""
+def _without_due_text(claim: Claim, task: Task) -> Iterator[str]:
+    """Measures of the text that is due, on a task that examines generated text alone and has no such text."""
     for part in claim.walk() if task.generated_only else ():
         if isinstance(part, exact_match | cross_entropy | perplexity):
             why = f"networks of task {task.name} are examined on what they say themselves, where nothing else is due"
@@ -77,7 +77,7 @@ def _problems(claim: Claim, task: Task) -> Iterator[str]:
 
 
 def misplaced(expression: Expression) -> Iterator[str]:
-    """What is wrong with words that mean something in one place only."""
+    """What is wrong with words that have a meaning inside certain other words only."""
     shared = {id(_unshifted(part.moment)) for part in expression.walk() if isinstance(part, share)}
     scored = {id(whole.score) for whole in expression.walk() if isinstance(whole, Picked) and whole.score is not None}
     for part in expression.walk():
@@ -85,9 +85,9 @@ def misplaced(expression: Expression) -> Iterator[str]:
             yield f"{part}: the step of a peak is asked of share(peak(...), on=...) alone"
         if isinstance(part, contribution) and id(part) not in scored:
             yield f"{part}: a contribution is a score for site.top(...), not a measure of its own"
-    singly = list(dict.fromkeys(part for part in expression.walk() if isinstance(part, each)))
-    if len(singly) > 1:
-        yield f"{singly[0]} and {singly[1]}: each(...) of two sets in one claim; make two claims of it"
+    taken_apart = list(dict.fromkeys(part for part in expression.walk() if isinstance(part, each)))
+    if len(taken_apart) > 1:
+        yield f"{taken_apart[0]} and {taken_apart[1]}: each(...) of two sets in one claim; make two claims of it"
 
 
 def _unshifted(moment: Any) -> Any:
@@ -95,7 +95,7 @@ def _unshifted(moment: Any) -> Any:
 
 
 def _may_occur(part: Expression, vocabulary: Text) -> bool:
-    """Whether the symbols that a signal looks for are in the vocabulary: all its marks, or any of ``one_of``."""
+    """Whether a signal's symbols are in the vocabulary: all its marks, or any symbol of ``one_of``."""
     if isinstance(part, one_of):
         return any(symbol in vocabulary for symbol in part.symbols)
     if isinstance(part, inside | depth):
@@ -137,7 +137,7 @@ def _part_problems(site: Site, name: str, encoder: bool) -> Iterator[str]:
 
 
 def _signal_problems(claim: Expression) -> Iterator[str]:
-    """Edits of an encoder-decoder that wait for a signal in what it says, which its state says only afterwards."""
+    """Edits of an encoder-decoder that wait for a signal in its generated text: the state comes before the symbol."""
     generating = [
         part.under
         for part in claim.walk()

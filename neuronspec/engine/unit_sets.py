@@ -1,4 +1,4 @@
-"""Units: which ones a spec means in one network, and which could stand in for them."""
+"""The units that a spec means in one network, and the lanes in which others replace them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UnitSet:
     Args:
         indices: which, in the order in which they were picked.
         signs: 1 or -1 for each: the direction in which it points.
-        orientation: the sign that every unit of the site would have, had it been picked.
+        orientation: the sign that every unit of the site would have if it were picked.
         moved: whether the change from the step before is meant, not the value.
     """
 
@@ -44,11 +44,11 @@ class UnitSet:
         return self.layer, self.site
 
     def holding(self, indices: Sequence[int]) -> UnitSet:
-        """Return the set of these units of the same site, oriented as they would be."""
+        """Return the set of these units of the same site, with the signs they would have if picked."""
         return replace(self, indices=tuple(indices), signs=tuple(self.orientation[i] for i in indices))
 
-    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " some"], UnitSet]]:
-        """Return which sequences it is for: all of them."""
+    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " sequence"], UnitSet]]:
+        """Return the sequences that it applies to, all of them, with the set."""
         return [(np.arange(len(examples)), self)]
 
     @property
@@ -69,7 +69,7 @@ Value: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True)
 class UnitSets:
-    """A set of units for each value of some symbols, for the sequences that have it; all of one site.
+    """A set of units for each value of some symbols; it applies to the sequences of that value. All are of one site.
 
     Args:
         symbols: their names.
@@ -99,8 +99,8 @@ class UnitSets:
     def sizes(self) -> tuple[int, ...]:
         return tuple(len(chosen.indices) for chosen in self.sets.values())
 
-    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " some"], UnitSet]]:
-        """Return which sequences each set is for; those of another value have none."""
+    def sequences(self, examples: Sequence[Example]) -> list[tuple[Int[np.ndarray, " sequence"], UnitSet]]:
+        """Return the sequences that each set applies to; a sequence without a set is in none of them."""
         rows: dict[Value, list[int]] = {}
         for row, example in enumerate(examples):
             rows.setdefault(tuple(example.symbols.get(name, "") for name in self.symbols), []).append(row)
@@ -118,8 +118,8 @@ Chosen: TypeAlias = UnitSet | UnitSets
 """The units that an expression means: one set, or one per value of a symbol."""
 
 
-def sets_of(chosen: Chosen, examples: Sequence[Example]) -> list[tuple[Value, UnitSet, Int[np.ndarray, " some"]]]:
-    """Return each set with the value and the sequences that it is for; one set is for all, without a value."""
+def sets_of(chosen: Chosen, examples: Sequence[Example]) -> list[tuple[Value, UnitSet, Int[np.ndarray, " sequence"]]]:
+    """Return each set with its value and its sequences; a single set has no value, and applies to all."""
     if isinstance(chosen, UnitSet):
         return [((), chosen, np.arange(len(examples)))]
     value = {id(one): v for v, one in chosen.sets.items()}
@@ -127,7 +127,7 @@ def sets_of(chosen: Chosen, examples: Sequence[Example]) -> list[tuple[Value, Un
 
 
 def set_by_set(of: Callable[..., UnitSet], *chosen: Chosen) -> Chosen:
-    """Apply a function to sets: value by value where some are per value, of all pairs of values of two symbols.
+    """Apply a function to sets: value by value where some are per value; two symbols give every pair of their values.
 
     Raises:
         Undecidable: they are for different values of one symbol.
@@ -141,15 +141,20 @@ def set_by_set(of: Callable[..., UnitSet], *chosen: Chosen) -> Chosen:
 
 
 def common_values(chosen: Collection[Chosen]) -> tuple[tuple[str, ...], list[Value]]:
-    """The symbols that some sets are per value of, and the values that go together; of one symbol there is one."""
+    """The symbols of the sets that are per value, and the combinations of values that all of them have.
+
+    Example: sets for the words ``a, b`` and sets for the words ``b, c`` share ``b`` alone. Sets for two different
+    symbols share every pair of values.
+    """
     per_value = [c for c in chosen if isinstance(c, UnitSets)]
     symbols = tuple(dict.fromkeys(name for c in per_value for name in c.symbols))
     values: dict[Value, None] = {}
-    for several in product(*(c.sets for c in per_value)):
-        named = [dict(zip(c.symbols, value, strict=True)) for c, value in zip(per_value, several, strict=True)]
-        together = {name: value for each in named for name, value in each.items()}
-        if all(each.items() <= together.items() for each in named):
-            values[tuple(together[name] for name in symbols)] = None
+    for combination in product(*(c.sets for c in per_value)):
+        named = [dict(zip(c.symbols, value, strict=True)) for c, value in zip(per_value, combination, strict=True)]
+        merged = {name: value for of_set in named for name, value in of_set.items()}
+        # Where two sets name one symbol with different values, merging loses one of them.
+        if all(of_set.items() <= merged.items() for of_set in named):
+            values[tuple(merged[name] for name in symbols)] = None
     return symbols, list(values)
 
 
@@ -161,11 +166,11 @@ def of_value(chosen: Chosen, symbols: tuple[str, ...], value: Value) -> UnitSet:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a pick went by: all units by their score, the best first, so that one sees how alone the best one is.
+    """The scores of a pick, the best unit first, so that one sees how far it is ahead of the others.
 
     Args:
-        scored: index, sign and score of each; units that have none are left out.
-        completeness: of integrated gradients, how far the scores are from adding up, at worst.
+        scored: index, sign and score of each unit that has a score.
+        completeness: of integrated gradients, the largest gap between the sum of scores and what they should add up to.
         curve: of a pick by accuracy, the held-out accuracy with one unit, with two, and so on.
     """
 
@@ -175,16 +180,16 @@ class Scores:
 
     def as_json(self) -> dict[str, Any]:
         """Return the best ten, the median score and how many there are."""
-        middle = self.scored[len(self.scored) // 2][2] if self.scored else None
+        median = self.scored[len(self.scored) // 2][2] if self.scored else None
         best = [{"index": i, "sign": s, "score": score} for i, s, score in self.scored[:10]]
-        document: dict[str, Any] = {"best": best, "median": middle, "units": len(self.scored)}
+        document: dict[str, Any] = {"best": best, "median": median, "units": len(self.scored)}
         document |= {"curve": list(self.curve)} if self.curve else {}
         return document if math.isnan(self.completeness) else document | {"completeness": self.completeness}
 
 
 @dataclass(frozen=True)
 class ScoresByValue:
-    """What a pick for each value of a symbol went by."""
+    """The scores of a pick for each value of a symbol."""
 
     symbol: str
     scores: Mapping[Value, Scores]
@@ -250,11 +255,14 @@ def _units_of_on(expression: words.On, lane: Lane, sizes: Sizes) -> Chosen:
 def _put_on(expression: words.On, sizes: Sizes, inner: UnitSet) -> UnitSet:
     layer = inner.layer if expression.site.layer_number is None else layer_of(expression.site)
     moved = replace(inner, layer=layer, site=expression.site.name)
-    size, there = sizes[inner.place], sizes[moved.place]
-    if size != there:
-        raise NetworkError(f"{expression}: {inner.site} has {size} units and {moved.site} {there}: they do not pair up")
+    size, new_size = sizes[inner.place], sizes[moved.place]
+    if size != new_size:
+        raise NetworkError(
+            f"{expression}: {inner.site} has {size} units and {moved.site} {new_size}: they do not pair up"
+        )
     if moved.site in words.SIGNED:
         return moved
+    # A gate lies between 0 and 1, and has no direction that a unit's sign could turn.
     return replace(moved, signs=(1,) * len(inner.indices), orientation=(1,) * size)
 
 
@@ -283,7 +291,7 @@ def _units_of_for_symbol(expression: words.for_symbol, lane: Lane, sizes: Sizes)
 
 @dataclass(frozen=True, repr=False)
 class Nth(words.Units, word="nth"):
-    """One of some units, by its number among them: what ``each`` is, unit by unit."""
+    """One of several units, by its number among them: ``each`` is measured as one of these after another."""
 
     of: words.Units
     number: int
@@ -307,8 +315,8 @@ def _units_of_set_operation(expression: words.SetOperation, lane: Lane, sizes: S
     left, right = units(expression.left, lane, sizes), units(expression.right, lane, sizes)
     if isinstance(expression, words.Union):
         return set_by_set(_union, left, right)
-    wanted = isinstance(expression, words.Intersection)
-    return set_by_set(partial(_common, wanted), left, right)
+    shared = isinstance(expression, words.Intersection)
+    return set_by_set(partial(_units_of_left, shared), left, right)
 
 
 def _union(left: UnitSet, right: UnitSet) -> UnitSet:
@@ -317,6 +325,7 @@ def _union(left: UnitSet, right: UnitSet) -> UnitSet:
     return replace(left, indices=(*left.indices, *added), signs=(*left.signs, *(signs[i] for i in added)))
 
 
-def _common(wanted: bool, left: UnitSet, right: UnitSet) -> UnitSet:
-    common = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == wanted]
-    return replace(left, indices=tuple(i for i, _ in common), signs=tuple(s for _, s in common))
+def _units_of_left(shared: bool, left: UnitSet, right: UnitSet) -> UnitSet:
+    """The units of the left set that the right one shares, or that it does not."""
+    kept = [(i, s) for i, s in zip(left.indices, left.signs, strict=True) if (i in right.indices) == shared]
+    return replace(left, indices=tuple(i for i, _ in kept), signs=tuple(s for _, s in kept))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import operand, text, word
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import Measure, refuse_foresight, want_token
+from neuronspec.language.measures import Measure, check_token, refuse_foresight
 from neuronspec.language.moments import Moment, event
 from neuronspec.language.signals import label
 
@@ -80,7 +80,7 @@ class step_of(Behaviour):
 
     def check(self) -> None:
         super().check()
-        want_token(self)
+        check_token(self)
 
 
 @word
@@ -98,7 +98,7 @@ class emits(Behaviour):
 
     def check(self) -> None:
         super().check()
-        want_token(self)
+        check_token(self)
 
 
 @word
@@ -115,7 +115,7 @@ class probability(Behaviour):
 
     def check(self) -> None:
         super().check()
-        want_token(self)
+        check_token(self)
 
 
 @word

@@ -102,7 +102,7 @@ class Claim(Expression, word="claim"):
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def want_plain(self, word: str) -> None:
-        """Raise SpecError where more than measure and bound is said: inside another word that has no meaning."""
+        """Raise SpecError for more than a measure and a bound: inside another word the rest has no meaning."""
         if self.expected != "supported" or self.rivals or self.side_effect:
             raise SpecError(f"{word}({self}): expected a measure and a bound, and no more")
 

@@ -55,7 +55,7 @@ class Expression:
         self.check()
 
     def check(self) -> None:
-        """Raise SpecError where parts that are each right do not fit together."""
+        """Raise SpecError where fields that are valid by themselves do not fit together."""
 
     def __bool__(self) -> NoReturn:
         raise SpecError(f"{self} has no truth value: it is data, and nothing has been measured yet")
@@ -125,7 +125,7 @@ def rewritten(value: Any, change: Callable[[Expression], Expression]) -> Any:
     return change(value if same else replace(value, **inner))
 
 
-# Fields: each reads what the author wrote, or says what it expected.
+# Fields: each checks the value that an author gave, and its error names what was expected.
 
 
 def operand(*kinds: str, default: Any = MISSING, kw_only: bool = False) -> Any:
@@ -257,7 +257,7 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     from typing import dataclass_transform
-else:  # it only speaks to type checkers, and Python 3.10 does not have it
+else:  # only type checkers read it, and Python 3.10 does not have it
 
     def dataclass_transform(**options):
         return lambda decorator: decorator
@@ -270,7 +270,7 @@ def word(cls: type[T]) -> type[T]:
 
 
 def build_word(name: str, *values: Any, **named: Any) -> Any:
-    """Return a word by its JSON name: for a method of a class that the word itself rests on, and so is imported by."""
+    """Return a word, built by its JSON name: a site builds its picks so, since their file imports the one of sites."""
     return WORDS[name](*values, **named)
 
 
@@ -312,5 +312,5 @@ def canonical(value: Any) -> str:
 
 
 def key(*values: Any) -> str:
-    """Return 16 hex digits that depend on nothing but what ``values`` say."""
+    """Return 16 hex digits that depend on nothing but the JSON form of ``values``."""
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:16]

@@ -53,18 +53,18 @@ class Source:
 
 
 class Edit(Intervention):
-    """One edit of some units; abstract. What is true of a kind of edit is said here, by its class."""
+    """One edit of some units; abstract. Each class states here what is true of its kind of edit."""
 
     units: Units
     at: Any
     spares: ClassVar[bool] = False
     """Whether it spares the units, and edits all others of their site."""
     lasts: ClassVar[bool] = False
-    """Whether it holds from its moment on what the units have then."""
+    """Whether it holds the units, from its moment on, at the values they have then."""
 
     @property
     def takes_from(self) -> Source | None:
-        """Where it takes values from that it writes; nowhere where None."""
+        """Where the values that it writes come from; None where it takes none."""
         return None
 
     def single_edits(self) -> tuple[Edit, ...]:

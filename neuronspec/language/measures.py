@@ -110,14 +110,14 @@ class moves(Difference):
             raise SpecError(f"moves({self.measure}): expected a number per generated sequence, e.g. length('b')")
 
 
-def want_token(measure: Any) -> None:
-    """Raise SpecError where what is looked for is no token."""
+def check_token(measure: Any) -> None:
+    """Raise SpecError where ``what`` of a measure is not a token."""
     if not isinstance(measure.what, char | one_of | symbol):
         raise SpecError(f"{measure}: expected a character, one_of(...) or a symbol, not {measure.what}")
 
 
 def refuse_foresight(measure: Expression, under: Intervention) -> None:
-    """Raise SpecError where an edit of a generating run would need to know what comes later."""
+    """Raise SpecError where an edit of a generating run depends on later steps."""
     moments = [edit.at for edit in under.single_edits() if edit.at is not None]
     for inner in (inner for moment in moments for inner in moment.walk()):
         if getattr(inner, "foresees", False):

@@ -7,15 +7,15 @@ from typing import Any
 from neuronspec.errors import SpecError, did_you_mean
 from neuronspec.language.expression import Expression, enclosed, number, operand, text, word
 from neuronspec.language.signals import symbol
-from neuronspec.language.units import Base, Site, Units, want_sets, want_values
+from neuronspec.language.units import Base, Site, Units, check_no_each_inside, check_no_increments_inside
 
 ATTRIBUTED = ("probability", "cross_entropy", "perplexity")
-"""Outcomes that have a gradient: what is expected, not what is generated."""
+"""Outcomes that have a gradient: they are of probabilities, not of generated tokens."""
 
 
 BASELINES = ("zero", "mean", "pair", "contrast", "past")
-"""Where integrated gradients set out from: 0, the mean, the paired sequence, the mean of the other class, the mean of
-the sequence's own steps before."""
+"""Where integrated gradients start: at 0, the mean, the paired sequence, the mean of the other class, or the mean of
+the earlier steps of the same sequence."""
 
 
 class Picked(Base):
@@ -58,7 +58,7 @@ class Best(PickedFromSite, word="best"):
         return self.n == 1
 
     def check(self) -> None:
-        _want_open_score(self.score, "best")
+        _check_open_score(self.score, "best")
 
 
 @word
@@ -71,7 +71,7 @@ class All(PickedFromSite, word="all"):
     def check(self) -> None:
         self.score.want_plain("all")  # type: ignore[attr-defined]
         score, high = self.score.measure, self.score.high  # type: ignore[attr-defined]
-        _want_open_score(score, "all")
+        _check_open_score(score, "all")
         if score.centre is not None and high is not None and high < score.centre:
             raise SpecError(
                 f"all({self.score}): scores are oriented to lie above {score.centre:g}; bound them from below"
@@ -94,7 +94,7 @@ class SvmRfe(PickedFromSite, word="svm_rfe"):
     def check(self) -> None:
         if (self.keep is None) == (self.accuracy is None):
             raise SpecError(f"{self.site}.svm_rfe({self.labels}): expected keep= or accuracy=, one of them")
-        _want_keep(self)
+        _check_keep(self)
 
 
 @word
@@ -112,7 +112,7 @@ class Top(PickedFromSite, word="top"):
     def check(self) -> None:
         if self.score.word != "contribution":
             raise SpecError(f"top({self.score}): expected contribution(...); by other scores pick with best or all")
-        _want_keep(self)
+        _check_keep(self)
 
 
 @word
@@ -130,9 +130,9 @@ class IntegratedGradients(Picked, word="integrated_gradients"):
         return self.units
 
     def check(self) -> None:
-        want_values(self)
-        want_sets(self)
-        _want_keep(self)
+        check_no_increments_inside(self)
+        check_no_each_inside(self)
+        _check_keep(self)
         self._check_outcome()
         if self.baseline not in BASELINES:
             raise SpecError(
@@ -160,8 +160,8 @@ def _symbol_of(expression: Expression) -> symbol | None:
     return next((inner for inner in expression.walk() if isinstance(inner, symbol)), None)
 
 
-def _want_open_score(score: Expression, method: str) -> None:
-    """A score is a measure of units that leaves open which."""
+def _check_open_score(score: Expression, method: str) -> None:
+    """Raise SpecError unless a score is a measure of units that leaves ``of=`` and ``under=`` out."""
     if not hasattr(score, "of"):
         raise SpecError(f"{method}({score}): a score is a measure of units, e.g. correlation(char('a'))")
     if score.of is not None:
@@ -170,7 +170,7 @@ def _want_open_score(score: Expression, method: str) -> None:
         raise SpecError(f"{method}({score}): units are picked on clean runs; leave under= out")
 
 
-def _want_keep(units: Any) -> None:
+def _check_keep(units: Any) -> None:
     """``keep`` is a share of the site, below 1, or a whole number of units."""
     keep = units.keep
     if keep is not None and not (0 < keep < 1 or (keep >= 1 and keep == int(keep))):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from neuronspec.errors import SpecError
 from neuronspec.language.expression import Expression, enclosed, flag, number, operand, rewritten, word
 from neuronspec.language.interventions import Intervention
-from neuronspec.language.measures import Measure, want_token
+from neuronspec.language.measures import Measure, check_token
 from neuronspec.language.moments import Moment
 from neuronspec.language.picks import Picked
 from neuronspec.language.signals import Shuffled
@@ -23,7 +23,7 @@ class UnitMeasure(Measure):
     where: Any = operand("condition", default=None, kw_only=True)
     under: Intervention | None = operand("intervention", default=None, kw_only=True)
     centre: ClassVar[float | None] = None
-    """The value that says nothing; a score is oriented away from it. None: the measure has no direction."""
+    """The value of no relation (0 of a correlation); scores are oriented to lie above it. None: no direction."""
     of_one: ClassVar[bool] = False
     """Whether it is a measure of one unit, so that several would be ambiguous."""
 
@@ -192,7 +192,7 @@ class contribution(Measure):
     at: Moment | str = operand("moment", kw_only=True)
 
     def check(self) -> None:
-        want_token(self)
+        check_token(self)
 
 
 @word
@@ -284,13 +284,13 @@ class share(Measure):
 
 
 def with_shuffled_labels(expression: Any, draw: int = 0) -> Any:
-    """Return an expression in which whatever units are compared with, and picked by, is shuffled between sequences."""
+    """Return an expression whose signals and labels of picks are shuffled between sequences."""
 
-    def change(part: Expression) -> Expression:
+    def shuffle(part: Expression) -> Expression:
         if isinstance(part, SignalMeasure):
             return replace(part, signal=Shuffled(part.signal, draw=draw))
         if isinstance(part, probe | Picked) and part.labels is not None:
             return replace(part, labels=Shuffled(part.labels, draw=draw))
         return part
 
-    return rewritten(expression, change)
+    return rewritten(expression, shuffle)

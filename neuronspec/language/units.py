@@ -13,7 +13,7 @@ SITES = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidat
 
 
 SIGNED = ("hidden", "cell", "candidate")
-"""Sites whose values share the sign of a unit; a gate is open or closed, whichever way its unit points."""
+"""Sites whose values turn with the sign of a unit; a gate is open or closed and has no sign."""
 
 
 class Units(Expression):
@@ -153,17 +153,17 @@ class Site(Units, word="site"):
 
 
 class Base(Units):
-    """Units that others rest on: named, or picked; abstract. In controls other units stand in for them.
+    """Named or picked units, which all sets are made of; abstract. Controls replace them with other units.
 
-    What is true of a kind of pick is said here, by its class: nothing else asks which kind it is.
+    Each class states here what is true of its kind of pick, so that other files need not ask which kind it is.
     """
 
     oriented: ClassVar[bool] = False
     """Whether its units get their signs from a score when they are picked, in controls as well."""
     by_read_out: ClassVar[bool] = False
-    """Whether it goes by read-out weights, which only the site that is read out has."""
+    """Whether it scores by read-out weights, which only the last hidden state has."""
     score: Any = None
-    """The field with the score that is measured on every unit of a site, and so leaves open of which."""
+    """The field with the score that is measured on every unit of a site: a measure without ``of=``."""
     labels: Any = None
     """The field with the labels that units are picked by, which a null shuffles between sequences."""
     keep: float | None = None
@@ -171,7 +171,7 @@ class Base(Units):
 
     @property
     def by_symbol(self) -> symbol | None:
-        """The symbol for each of whose values there is a set of its own."""
+        """The symbol by which units are picked, a set for each of its values; None for one set."""
         return None
 
     @property
@@ -263,7 +263,7 @@ class SetOperation(Units):
         return f"{enclosed(self.left)} {self.word.removeprefix('units ')} {enclosed(self.right)}"
 
     def check(self) -> None:
-        want_values(self)
+        check_no_increments_inside(self)
         if self.left.of_site != self.right.of_site:
             places = f"{self.left.of_site} and {self.right.of_site}"
             raise SpecError(f"{self}: units of two sites, {places}; put them on one with .on(site) first")
@@ -292,7 +292,7 @@ class others(Units):
     units: Units = operand("units")
 
     def check(self) -> None:
-        want_values(self)
+        check_no_increments_inside(self)
 
 
 @word
@@ -310,7 +310,7 @@ class each(Units):
         return True
 
     def check(self) -> None:
-        want_sets(self)
+        check_no_each_inside(self)
 
 
 @word
@@ -326,22 +326,22 @@ class increments(Units):
     units: Units = operand("units")
 
     def check(self) -> None:
-        want_values(self)
+        check_no_increments_inside(self)
 
     @property
     def is_one(self) -> bool:
         return self.units.is_one
 
 
-def want_sets(units: Expression) -> None:
-    """``each`` takes a set apart; there are no picks from it, and it stands once."""
+def check_no_each_inside(units: Expression) -> None:
+    """Raise SpecError where ``each`` stands inside: it takes a set apart for a measure, and is used once."""
     for inner in list(units.walk())[1:]:
         if isinstance(inner, each):
             raise SpecError(f"{units}: each(...) takes a set apart for a measure; put it outside: each({inner.units})")
 
 
-def want_values(units: Expression) -> None:
-    """Increments are no units of their own: they stand outermost."""
+def check_no_increments_inside(units: Expression) -> None:
+    """Raise SpecError where increments stand inside: they are measured, and neither picked nor joined."""
     for inner in list(units.walk())[1:]:
         if isinstance(inner, increments):
             raise SpecError(f"{units}: increments stand outermost, around all units that are meant")

@@ -1,4 +1,4 @@
-"""A network that goes on from one step of each sequence, and what it then expects: teacher-forced, with gradients.
+"""A network that resumes at a step of each sequence, and what it then predicts: teacher-forced, with gradients.
 
 The steps differ between sequences; every run begins at the step itself, with the traced state before it, so that the
 recurrence before it is not run again.
@@ -26,7 +26,7 @@ from neuronspec.networks.tasks import Text
 from neuronspec.networks.training import IGNORED
 
 IN_CACHE, IN_MEMORY = 2**18, 2**25
-"""So many numbers at most are computed at each step, and by all steps together, of what runs as one batch."""
+"""The most numbers that a batch computes at each step, and over all its steps."""
 
 
 # What is expected.
@@ -34,7 +34,7 @@ IN_CACHE, IN_MEMORY = 2**18, 2**25
 
 @dataclass(frozen=True)
 class Probability:
-    """Of the tokens ``asked`` of each sequence, after the step ``last`` (NOWHERE where there is none)."""
+    """The probability of each sequence's tokens ``asked``, after its step ``last`` (NOWHERE where it has none)."""
 
     outcome: words.probability
     last: Int[np.ndarray, " batch"]
@@ -43,9 +43,12 @@ class Probability:
     counted: Bool[Tensor, "batch symbol"]
 
     def __call__(
-        self, logits: Float[Tensor, "time lane some symbol"], start: Int[Tensor, " some"], which: Int[Tensor, " some"]
-    ) -> Float[Tensor, "lane some"]:
-        """Return the outcome of some sequences, from logits that begin at ``start`` of each."""
+        self,
+        logits: Float[Tensor, "time lane chosen symbol"],
+        start: Int[Tensor, " chosen"],
+        which: Int[Tensor, " chosen"],
+    ) -> Float[Tensor, "lane chosen"]:
+        """Return the outcome of the chosen sequences, from logits that begin at ``start`` of each."""
         step = torch.from_numpy(self.last).to(start)[which] - start
         row = torch.arange(len(which), device=start.device)
         at_step = logits[step.clamp(0, len(logits) - 1), :, row]
@@ -54,19 +57,22 @@ class Probability:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Of all that is due, in nats, summed over a sequence from where its logits begin."""
+    """The cross-entropy of all that is due, in nats, summed over a sequence from the step where its logits begin."""
 
     outcome: words.cross_entropy
     last: Int[np.ndarray, " batch"]
     due: Int[Tensor, "time batch"]
 
     def __call__(
-        self, logits: Float[Tensor, "time lane some symbol"], start: Int[Tensor, " some"], which: Int[Tensor, " some"]
-    ) -> Float[Tensor, "lane some"]:
-        """Return the outcome of some sequences, from logits that begin at ``start`` of each."""
+        self,
+        logits: Float[Tensor, "time lane chosen symbol"],
+        start: Int[Tensor, " chosen"],
+        which: Int[Tensor, " chosen"],
+    ) -> Float[Tensor, "lane chosen"]:
+        """Return the outcome of the chosen sequences, from logits that begin at ``start`` of each."""
         due = _window(self.due, start, which, len(logits), IGNORED).unsqueeze(1).expand(logits.shape[:3])
-        each = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
-        return each.double().sum(0)
+        losses = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
+        return losses.double().sum(0)
 
 
 Target: TypeAlias = Probability | CrossEntropy
@@ -74,7 +80,7 @@ Target: TypeAlias = Probability | CrossEntropy
 
 @singledispatch
 def target(outcome: object, on: Sequences, network: Network) -> Target:
-    """Return what an outcome is, in each sequence."""
+    """Return how an outcome is computed in each sequence."""
     raise NotImplementedError(f"no gradient of {outcome!r}")
 
 
@@ -103,25 +109,29 @@ def _target_of_cross_entropy(outcome: words.Behaviour, on: Sequences, network: N
 
 
 def _window(
-    of: Int[Tensor, "time batch"], start: Int[Tensor, " some"], which: Int[Tensor, " some"], steps: int, past: int = 0
-) -> Int[Tensor, "step some"]:
-    """So many steps of some sequences, each from its own start; ``past`` beyond the last one there is."""
+    of: Int[Tensor, "time batch"],
+    start: Int[Tensor, " chosen"],
+    which: Int[Tensor, " chosen"],
+    steps: int,
+    past: int = 0,
+) -> Int[Tensor, "step chosen"]:
+    """``steps`` steps of the chosen sequences, each from its own start; ``past`` beyond the last step."""
     at = start + torch.arange(steps, device=start.device).unsqueeze(1)
     return of[at.clamp(max=len(of) - 1), which].masked_fill(at >= len(of), past)
 
 
 @dataclass(frozen=True)
 class Onward:
-    """A network that goes on from the step at which values are put into a place, to where the targets are decided.
+    """A network that resumes at the step where values are put into a place, and runs until the targets are decided.
 
-    A network that reads backwards too has no state to go on from, and reads all.
+    A network that also reads backwards has no state to resume from, and reads whole sequences.
 
     Args:
-        sequences: the sequences that are run, of all that there are.
+        sequences: the numbers of the sequences that are run.
         start: the step at which each begins.
-        step: the one at which values are put in.
-        steps: how many are to be run.
-        states: before the first.
+        step: the step at which values are put in.
+        steps: how many steps are run.
+        states: of every layer, before ``start``.
     """
 
     network: Network
@@ -145,7 +155,7 @@ class Onward:
         targets: Sequence[Target],
         sequences: Int[np.ndarray, " used"],
     ) -> Onward:
-        """Return what goes on from a step of each sequence of a run."""
+        """Return a network that resumes at a step of each sequence of a run."""
         start = step if network.causal else np.zeros_like(step)
         last = np.max([t.last for t in targets], axis=0) if network.causal else run.sequences.time - 1
 
@@ -167,14 +177,14 @@ class Onward:
 
     @property
     def at_once(self) -> int:
-        """How many rows run as one batch: on a processor, so many that what a step computes stays in its cache."""
+        """How many rows run as one batch; on a CPU, as many as keep what a step computes in its cache."""
         numbers = sum(self.network.sizes.values()) + len(self.network.vocabulary)
         most = IN_MEMORY // (numbers * int(self.steps[self.sequences].max()))
         return min(most, IN_CACHE // numbers) if self.network.device.type == "cpu" else most
 
     def __call__(
-        self, values: Float[Tensor, "lane some unit"], which: Int[Tensor, " some"]
-    ) -> Float[Tensor, "target lane some"]:
+        self, values: Float[Tensor, "lane chosen unit"], which: Int[Tensor, " chosen"]
+    ) -> Float[Tensor, "target lane chosen"]:
         """Return the outcome of every target with these values, lane after lane."""
         which, lanes = self.sequences[which], len(values)
         start = self.start[which]

@@ -28,11 +28,11 @@ from neuronspec.language.units import Site, Unit
 from neuronspec.networks.tasks import Example
 
 HELD_OUT = 4
-"""One in so many sequences of the discovery split is held out where a pick goes by accuracy."""
+"""Every fourth sequence of the discovery split is held out, to judge how many units an accuracy needs."""
 
 
 def found(expression: Expression, subject: Subject) -> Lane:
-    """Return what each pick and named unit of an expression means in a network: found once, and kept there."""
+    """Return the units that each pick and named unit of an expression means in a network; each is picked once."""
     for base in bases(expression):
         with subject.shared("pick", base):
             if base not in subject.picks:
@@ -78,7 +78,10 @@ def _pick_all(base: words.All, subject: Subject) -> UnitSet:
 
 
 def _oriented(measure: Any, score: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Scores as they are once each unit points in the direction in which its score lies above the centre."""
+    """Scores after each unit is turned so that its score lies above the centre, and the signs that turn them.
+
+    Example: a correlation of -0.9 becomes 0.9 with sign -1; an AUROC of 0.2, of centre 0.5, becomes 0.8 with sign -1.
+    """
     if measure.centre is None:
         return score, (1,) * len(score)
     signs = np.where(score < measure.centre, -1, 1)
@@ -101,7 +104,10 @@ def _ranked(
 
 
 def number_to_keep(keep: float, size: int) -> int:
-    """Return how many units of a site to keep: of a share the nearest number, halves up, and at least one."""
+    """Return how many units of a site to keep: a share is rounded to the nearest number, halves up, at least one.
+
+    Example: of 30 units, 0.35 keeps 11 (10.5 rounds up), and 4 keeps 4.
+    """
     if keep >= 1:
         return min(int(keep), size)
     return max(1, math.floor(keep * size + 0.5))
@@ -114,23 +120,23 @@ def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
         clean, site = subject.clean("discovery"), _whole(base.site, subject)
         known = labelled(base.labels, base.where, clean.sequences)  # type: ignore[arg-type]
         held_out = np.arange(len(clean.sequences.examples)) % HELD_OUT == 0
-        there, values = known.classes >= 0, clean.values[site.place].astype(float)
+        has_label, values = known.classes >= 0, clean.values[site.place].astype(float)
         if site.site not in STATES:  # a gate has no value at a bridged state
-            there = there & (clean.sequences.steps >= subject.network.bridge)
-        fitted, new = there & ~held_out, there & held_out
+            has_label = has_label & (clean.sequences.steps >= subject.network.bridge)
+        fitted, judged = has_label & ~held_out, has_label & held_out
         try:
             x, labels = fitted_samples(values[fitted], known.classes[fitted], known.names)
         except Undecidable as error:
             raise Undecidable(f"{base}: {error}") from None
-        if not new.any():
+        if not judged.any():
             raise Undecidable(f"{base}: no label in the sequences held out, every {HELD_OUT}th")
-        judged, classes = values[new], torch.from_numpy(known.classes[new])
+        unseen, classes = values[judged], torch.from_numpy(known.classes[judged])
         if symbol is None:
             y, classes = linear_svm.one_vs_rest(labels[None], len(known.names)), classes[None]
         else:  # one problem for each value: that value against all others
             of = torch.arange(len(known.names))[:, None]
             y, classes = ((labels == of).double() * 2 - 1)[:, None], (classes == of).long()
-        scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(judged), classes))
+        scored, sets = _eliminated(base, site, y, (x, torch.from_numpy(unseen), classes))
         if symbol is None:
             subject.rankings[base] = scored[0]
             return sets[0]
@@ -141,10 +147,10 @@ def _pick_svm_rfe(base: words.SvmRfe, subject: Subject) -> Chosen:
 def _eliminated(
     base: words.SvmRfe, site: UnitSet, y: torch.Tensor, samples: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 ) -> tuple[list[Scores], list[UnitSet]]:
-    """For each problem the units in the order in which they are left out, the last one first, and those that are kept.
+    """For each problem the units in reverse order of elimination, and the set that is kept.
 
     Args:
-        samples: those to fit to, and those to judge by with the numbers of their classes.
+        samples: those to fit on, those to judge by, and the class numbers of the latter.
     """
     x, judged, classes = samples
     elimination = linear_svm.eliminate(linear_svm.standardised(x, x).expand(len(y), -1, -1), y)
@@ -182,12 +188,12 @@ def _best_of_each(
     base: Any,
     subject: Subject,
     name: str,
-    each: Mapping[tuple[str, ...], tuple[UnitSet, np.ndarray]],
+    by_value: Mapping[tuple[str, ...], tuple[UnitSet, np.ndarray]],
     error: float = math.nan,
 ) -> UnitSets:
     """Of candidates for each value, the units of the highest scores."""
     rankings, sets = {}, {}
-    for value, (candidates, score) in each.items():
+    for value, (candidates, score) in by_value.items():
         order = sorted(candidates.indices, key=lambda i: -score[i])
         rankings[value] = Scores([(i, candidates.orientation[i], float(score[i])) for i in order], error)
         sets[value] = candidates.holding(order[: number_to_keep(base.keep, len(score))])
@@ -206,18 +212,18 @@ def _pick_integrated_gradients(base: words.IntegratedGradients, subject: Subject
             scored = [(i, candidates.orientation[i], float(score[i])) for i in order]
             subject.rankings[base] = Scores(scored, error)
             return candidates.holding(order[: number_to_keep(base.keep, len(score))])
-        name, *more = candidates.symbols
-        if more:
+        name, *other_symbols = candidates.symbols
+        if other_symbols:
             names = " and ".join(candidates.symbols)
             several = f"the candidates are for the values of {len(candidates.symbols)} symbols, {names}"
             raise NetworkError(f"{base}: {several}: expected one")
         examples = subject.clean("discovery").sequences.examples
         value = [e.symbols.get(name, "") for e, used in zip(examples, attributed.used, strict=True) if used]
         means = _mean_by_value(attributed.scores, value)
-        each = {v: (one, means[v]) for v, one in candidates.sets.items() if v in means}
-        if not each:
+        by_value = {v: (one, means[v]) for v, one in candidates.sets.items() if v in means}
+        if not by_value:
             raise Undecidable(f"{base}: no sequence that it is about has units of its own")
-        return _best_of_each(base, subject, name, each, float(attributed.error.max()))
+        return _best_of_each(base, subject, name, by_value, float(attributed.error.max()))
 
 
 def contributions(
@@ -225,8 +231,8 @@ def contributions(
 ) -> tuple[Float[np.ndarray, "batch unit"], Sequence[Example]]:
     """Return what each unit adds to the logit of a token at a moment: its value times its read-out weight.
 
-    NaN in a sequence that lacks the moment or the token; and the sequences of the discovery split. A symbol is
-    expected one token before it is read. Of a read-out that is not linear the derivative stands for the weight.
+    The sequences are those of the discovery split; one that lacks the moment or the token has NaN. A symbol is
+    expected one token before it is read. Where the read-out is not linear, its derivative stands for the weight.
 
     Raises:
         NetworkError: the site is not what the read-out reads.

@@ -1,1 +1,1 @@
-"""Runs of a network: read, edited, generated, and kept for all claims that ask for them."""
+"""Runs of a network: traced, edited or generated, and shared by all claims that need them."""

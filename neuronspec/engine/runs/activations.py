@@ -17,11 +17,11 @@ STATES = ("hidden", "cell")
 
 @dataclass(frozen=True)
 class Activations:
-    """A run without edits: what was read, and the values of every site that may be needed.
+    """A run without edits: its sequences, the values of every site that a claim may need, and its logits.
 
     Args:
-        before: the state before the first step, where it is not 0: of a decoder, that of the encoder's last step but
-            one, since the last one is its step 0.
+        before: the state before the first step, where it is not 0. Of a decoder it is the encoder's state at the last
+            step but one: the state at the last step is the decoder's step 0.
     """
 
     sequences: Sequences
@@ -31,8 +31,9 @@ class Activations:
 
     def first(self, number: int) -> Activations:
         """Return the run over the first sequences."""
-        on = Sequences(self.sequences.examples[:number])
-        values = {place: v[: on.time, :number] for place, v in self.values.items()}
-        read = len(self.logits) - self.sequences.time + on.time
+        sequences = Sequences(self.sequences.examples[:number])
+        values = {place: v[: sequences.time, :number] for place, v in self.values.items()}
+        # Logits may have a step more than sequences have tokens: the one that an encoder hands over.
+        read = len(self.logits) - self.sequences.time + sequences.time
         before = {place: v[:number] for place, v in self.before.items()}
-        return Activations(on, values, self.logits[:read, :number], before)
+        return Activations(sequences, values, self.logits[:read, :number], before)

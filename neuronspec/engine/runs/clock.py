@@ -16,21 +16,21 @@ Seconds: TypeAlias = dict[str, float]
 class Clock:
     """Seconds by phase; a phase inside another is counted once, as the inner one.
 
-    Work whose result is kept for all who ask is *shared*: it is named, and whoever asks for it, first or later, bears
-    an equal part of it.
+    Work whose result several claims use is *shared*: it has a name, and its seconds are split equally between them.
+    Example: two claims need a trace of 4 s, so that each bears 2 s, though only the first waited for it.
     """
 
     claim: int = -1
     """Which claim is being judged; -1 before the first."""
     _spent: dict[Hashable, Seconds] = field(default_factory=dict)
     _askers: dict[Hashable, set[Hashable]] = field(default_factory=dict)
-    """Of each shared work: the claims, and the other shared works, that asked for it."""
+    """Of each shared work: the claims, and the other shared works, that use it."""
     _open: list[tuple[str, Hashable]] = field(default_factory=list)
     _since: float = 0.0
 
     @contextmanager
     def phase(self, name: str, shared: Hashable = None) -> Iterator[None]:
-        """Put the time until it is left on a phase, of the claim that is judged or of the work that is named."""
+        """Charge the time inside the block to a phase: of the current claim, or of the named shared work."""
         asker = self._open[-1][1] if self._open else self.claim
         account = asker if shared is None else ("shared", shared)
         if account != asker:
@@ -44,7 +44,7 @@ class Clock:
             self._open.pop()
 
     def _charge(self) -> None:
-        """Put the time up to now on the innermost phase."""
+        """Charge the time up to now to the innermost phase."""
         now = time.perf_counter()
         if self._open:
             name, account = self._open[-1]
@@ -53,11 +53,11 @@ class Clock:
         self._since = now
 
     def own(self, claim: int) -> Seconds:
-        """Return what a claim took by itself."""
+        """Return the seconds that a claim took by itself."""
         return dict(self._spent.get(claim, {}))
 
     def shares(self, claims: int) -> list[Seconds]:
-        """Return the part of each of so many claims in the shared work; all bear what none of them asked for."""
+        """Return each claim's part of the shared work; work that none of them used is split between all."""
         parts: list[Seconds] = [{} for _ in range(claims)]
         for account, spent in self._spent.items():
             if isinstance(account, int) and account >= 0:
@@ -69,7 +69,7 @@ class Clock:
         return parts
 
     def _bearers(self, account: Hashable, seen: set[Hashable]) -> set[int]:
-        """The claims that asked for a work, or for one that needed it."""
+        """The claims that used a work, or another work that needed it."""
         if isinstance(account, int):
             return {account}
         seen.add(account)

@@ -75,39 +75,39 @@ def compile_edits(
     Args:
         codes: for a run that generates, the code point of each token: signals then are those of the edited text.
     """
-    parts = intervention.single_edits()
-    made = [_made(part, sources, codes is not None) for part in parts]
-    used = np.logical_and.reduce([_possible(p, m, sources.batch) for p, m in zip(parts, made, strict=True)])
+    edits = intervention.single_edits()
+    steps = [_edited_steps(edit, sources, codes is not None) for edit in edits]
+    used = np.logical_and.reduce([_possible(e, s, sources.batch) for e, s in zip(edits, steps, strict=True)])
     if not used.any():
         return Compiled(RunEdits([]), used, None)
-    made = [None if m is None else m & used for m in made]
-    compiled = [_compile(p, lanes, sources, sizes, m, used, codes) for p, m in zip(parts, made, strict=True)]
-    first = [0 if m is None else int(m.any(1).argmax()) for m in made if m is None or m.any()]
+    steps = [None if s is None else s & used for s in steps]
+    compiled = [_compile(e, lanes, sources, sizes, s, used, codes) for e, s in zip(edits, steps, strict=True)]
+    first = [0 if s is None else int(s.any(1).argmax()) for s in steps if s is None or s.any()]
     return Compiled(RunEdits(compiled), used, min(first))
 
 
-def _made(edit: words.Edit, sources: Sources, generates: bool) -> Bool[np.ndarray, "time batch"] | None:
-    """The steps of the clean run at which an edit is made; None where that run does not decide it."""
+def _edited_steps(edit: words.Edit, sources: Sources, generates: bool) -> Bool[np.ndarray, "time batch"] | None:
+    """The steps of the clean run at which an edit is made; None where the clean run does not decide them."""
     at = edit.at
     if not isinstance(at, Moment):
         return None if at is None or generates else holds(at, sources.clean().sequences)
-    on = sources.clean().sequences
-    step = moments(at, on)
+    sequences = sources.clean().sequences
+    step = moments(at, sequences)
     first = 0 if edit.units.of_site.name in STATES else sources.bridge
     possible = step >= first
     if edit.takes_from is not None:
         _, source = _source(edit, edit.takes_from, sources)
         possible &= source >= (first if edit.takes_from.bridged else sources.bridge)
-    return possible & (np.arange(on.time)[:, None] == step)
+    return possible & (np.arange(sequences.time)[:, None] == step)
 
 
-def _possible(edit: words.Edit, made: np.ndarray | None, batch: int) -> Bool[np.ndarray, " batch"]:
-    """The sequences an edit can be done to: all of them where it waits for a signal that holds in any."""
-    if made is None:
+def _possible(edit: words.Edit, steps: np.ndarray | None, batch: int) -> Bool[np.ndarray, " batch"]:
+    """The sequences that can be edited; where an edit waits for a signal, all of them if it holds in any."""
+    if steps is None:
         return np.ones(batch, dtype=bool)
     if isinstance(edit.at, Moment):
-        return np.any(made, axis=0)
-    return np.full(batch, made.any())
+        return np.any(steps, axis=0)
+    return np.full(batch, steps.any())
 
 
 def _source(edit: words.Edit, source: words.Source, sources: Sources) -> tuple[Activations, np.ndarray]:
@@ -128,23 +128,25 @@ def _compile(
     lanes: Sequence[Lane],
     sources: Sources,
     sizes: Sizes,
-    made: Bool[np.ndarray, "time batch"] | None,
+    steps: Bool[np.ndarray, "time batch"] | None,
     used: Bool[np.ndarray, " batch"],
     codes: np.ndarray | None,
 ) -> RowEdit | Freeze:
     sets = [_edited(edit, units(edit.units, lane, sizes), sizes) for lane in lanes]
-    each = [(lane, rows, one) for lane, chosen in enumerate(sets) for rows, one in chosen.sequences(sources.examples)]
+    by_rows = [
+        (lane, rows, one) for lane, chosen in enumerate(sets) for rows, one in chosen.sequences(sources.examples)
+    ]
     place = sets[0].place
-    when = _when(edit, made, np.tile(used, len(lanes)), sources, codes)
+    when = _when(edit, steps, np.tile(used, len(lanes)), sources, codes)
     shape = (len(lanes), sources.batch, sizes[place])
     if edit.lasts:
         frozen = np.zeros(shape, dtype=bool)
-        for lane, rows, one in each:
+        for lane, rows, one in by_rows:
             frozen[lane][np.ix_(rows, np.array(one.indices, dtype=int))] = True
         return Freeze(place, when, torch.from_numpy(frozen.reshape(-1, shape[-1])).to(sources.like.device))
-    taken = _taken(edit, place, sources, shape[-1])
+    taken = _values_taken(edit, place, sources, shape[-1])
     arrays: dict[str, np.ndarray] = {}
-    for lane, rows, one in each:
+    for lane, rows, one in by_rows:
         at = np.ix_(rows, np.array(one.indices, dtype=int))
         for name, numbers in effect(edit, one, taken[at], sources).items():
             arrays.setdefault(name, np.full(shape, NOTHING[name]))[lane][at] = numbers
@@ -153,7 +155,7 @@ def _compile(
 
 
 NOTHING = {"value": math.nan, "amount": 0.0, "low": -math.inf, "high": math.inf}
-"""What leaves a unit as it is."""
+"""The value of each field that leaves a unit as it is."""
 
 
 def _edited(edit: words.Edit, chosen: Chosen, sizes: Sizes) -> Chosen:
@@ -162,18 +164,18 @@ def _edited(edit: words.Edit, chosen: Chosen, sizes: Sizes) -> Chosen:
 
 
 def _when(
-    edit: words.Edit, made: np.ndarray | None, used: np.ndarray, sources: Sources, codes: np.ndarray | None
+    edit: words.Edit, steps: np.ndarray | None, used: np.ndarray, sources: Sources, codes: np.ndarray | None
 ) -> When:
     at, device = edit.at, sources.like.device
     lanes = len(used) // sources.batch
-    if made is not None:
-        return Known(torch.from_numpy(np.tile(made, (1, lanes))).to(device))
+    if steps is not None:
+        return Known(torch.from_numpy(np.tile(steps, (1, lanes))).to(device))
     if at is not None and codes is not None:
         return Live(at, list(sources.examples) * lanes, codes, used)
     return Always(torch.from_numpy(used).to(device))
 
 
-def _taken(edit: words.Edit, place: Place, sources: Sources, size: int) -> Float[np.ndarray, "batch unit"]:
+def _values_taken(edit: words.Edit, place: Place, sources: Sources, size: int) -> Float[np.ndarray, "batch unit"]:
     """The values of a site at the step that an edit takes them from; 0 where it takes none."""
     if edit.takes_from is None:
         return np.zeros((sources.batch, size))
@@ -203,7 +205,7 @@ def _effect_of_zero(edit: object, chosen: UnitSet, taken: np.ndarray, sources: S
 @effect.register
 def _effect_of_to_mean(edit: words.to_mean, chosen: UnitSet, taken: np.ndarray, sources: Sources) -> Numbers:
     run = sources.discovery()
-    return {"value": _seen(run, holds(None, run.sequences), chosen).mean(0, dtype=float)}
+    return {"value": _clean_values(run, holds(None, run.sequences), chosen).mean(0, dtype=float)}
 
 
 @effect.register
@@ -223,6 +225,7 @@ def _effect_of_clamp(edit: words.clamp, chosen: UnitSet, taken: np.ndarray, sour
     high = math.inf * signs if edit.high is None else _level(edit.high, chosen, sources)
     if np.any(low * signs > high * signs):
         raise Undecidable(f"{edit}: low lies above high for some of the units")
+    # A unit of sign -1 that is kept below 0.2 in its own direction is kept above -0.2 in the network.
     return {"low": np.where(signs > 0, low, high), "high": np.where(signs > 0, high, low)}
 
 
@@ -238,12 +241,15 @@ def _level(level: object, chosen: UnitSet, sources: Sources) -> np.ndarray:
         return np.asarray(level) * signs
     clean = sources.clean()
     where = holds(level.where, clean.sequences)
-    if not len(seen := _seen(clean, where, chosen)):
+    if not len(observed := _clean_values(clean, where, chosen)):
         raise Undecidable(f"{level} is a quantile of nothing: {level.where} never holds in the clean run")
-    return np.quantile(seen * signs, level.q, axis=0) * signs
+    # A unit of sign -1 is turned before and after: its high quantile is a low one of what it computes.
+    return np.quantile(observed * signs, level.q, axis=0) * signs
 
 
-def _seen(run: Activations, where: Bool[np.ndarray, "time batch"], chosen: UnitSet) -> Float[np.ndarray, "step unit"]:
-    """The values of units at some steps; without those of a bridged state, at which gates have none."""
-    seen: np.ndarray = run.values[chosen.place][where][:, list(chosen.indices)]
-    return seen[~np.isnan(seen).any(1)]
+def _clean_values(
+    run: Activations, where: Bool[np.ndarray, "time batch"], chosen: UnitSet
+) -> Float[np.ndarray, "step unit"]:
+    """The values of units where ``where`` holds; without the step of a bridged state, at which gates have none."""
+    values: np.ndarray = run.values[chosen.place][where][:, list(chosen.indices)]
+    return values[~np.isnan(values).any(1)]

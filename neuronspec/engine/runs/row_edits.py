@@ -25,7 +25,7 @@ from neuronspec.networks.tasks import Example
 
 @dataclass(frozen=True)
 class Known:
-    """At steps that are decided before the run; like the others it gives the rows of a step, None for no row."""
+    """At steps that are decided before the run. A call returns the rows that are edited at a step, None for no row."""
 
     made: Bool[Tensor, "time row"]
 
@@ -49,7 +49,7 @@ class Always:
 
 @dataclass
 class Live:
-    """Wherever a signal holds in what the network has generated so far, or, up to the prompt's end, in the prompt."""
+    """Wherever a signal holds in the text so far: in the prompt, then in what the network has generated."""
 
     signal: Expression
     examples: Sequence[Example]
@@ -59,7 +59,7 @@ class Live:
     fired: bool = False
 
     def read(self, tokens: Int[Tensor, "time row"], going: Bool[Tensor, " row"]) -> None:
-        """Decide the step that the last of these tokens is read at; nothing is edited in rows that have ended."""
+        """Decide for the step that reads the last of these tokens; rows that have ended are not edited."""
         read = self.codes[tokens.cpu().numpy()]
         text = Sequences(self.examples, np.concatenate([read, self._prompts[len(read) :]]))
         now = holds(self.signal, text)[len(read) - 1] & going.cpu().numpy() & self.used
@@ -78,7 +78,7 @@ When: TypeAlias = Known | Always | Live
 
 @dataclass(frozen=True)
 class RowEdit:
-    """One edit of one site, for every row ``[lane * batch]``; NaN in ``value`` keeps the old one."""
+    """One edit of one site, for every row ``[lane * batch]``; NaN in ``value`` keeps the old value."""
 
     place: Place
     when: When
@@ -107,20 +107,20 @@ class RowEdit:
 
 @dataclass
 class Freeze:
-    """Hold what chosen units have at the first step that ``when`` names, from then on; one run long."""
+    """Hold chosen units at their value of the first step that ``when`` names; it has state, and serves one run."""
 
     place: Place
     when: When
     chosen: Bool[Tensor, "row unit"]
-    held: Tensor | None = None
-    """What is held, NaN where nothing is yet."""
+    frozen: Tensor | None = None
+    """The values that are held, NaN where nothing is frozen yet."""
 
     def __call__(self, step: int, old: Float[Tensor, "row unit"]) -> Float[Tensor, "row unit"]:
         rows = self.when(step)
         if rows is not None:
-            held = torch.full_like(old, math.nan) if self.held is None else self.held
-            self.held = torch.where(rows.unsqueeze(1) & self.chosen & held.isnan(), old, held)
-        return old if self.held is None else torch.where(self.held.isnan(), old, self.held)
+            frozen = torch.full_like(old, math.nan) if self.frozen is None else self.frozen
+            self.frozen = torch.where(rows.unsqueeze(1) & self.chosen & frozen.isnan(), old, frozen)
+        return old if self.frozen is None else torch.where(self.frozen.isnan(), old, self.frozen)
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,11 @@ class RunEdits:
 
     @property
     def idle(self) -> bool:
-        """Whether the run went by without any edit: each waited for a signal that never held."""
+        """Whether the run had no edit at all: every edit waited for a signal that never held."""
         return all(isinstance(edit.when, Live) and not edit.when.fired for edit in self.edits)
 
     def before(self, tokens: Tensor, going: Tensor) -> None:
-        """Let edits that depend on what is generated see it."""
+        """Show the text so far to the edits that wait for a signal in it."""
         for edit in self.edits:
             if isinstance(edit.when, Live):
                 edit.when.read(tokens, going)

@@ -1,4 +1,4 @@
-"""One network under examination: its clean runs and picks are made once and shared by all claims."""
+"""One network under examination: its clean runs and picks are made once, and all claims share them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from neuronspec.engine.runs.tracing import (
     generate,
     generated,
     greedy,
-    room,
+    padded,
     texts,
     trace,
 )
@@ -40,10 +40,10 @@ from neuronspec.networks.models import later
 from neuronspec.networks.tasks import Completion, Example, Text
 
 SPARE = 10
-"""A completion may run to twice what is due, and so many symbols more, before it is cut."""
+"""A completion is cut at twice the longest that is due, plus this many symbols."""
 
 LARGEST = 2**26
-"""So many numbers at most are recorded at once while lanes run as one batch."""
+"""The most numbers recorded at once while lanes run as one batch: 256 MiB of float32."""
 
 
 @dataclass
@@ -53,9 +53,9 @@ class Subject:
     Args:
         places: the layers and sites that claims ask for; all of them are recorded in one run.
         temperature: at which it generates; 0 is greedy.
-        length: how many symbols it says after each prompt; None goes by what is due.
-        asked: whether events are about what is asked for, and so hold in whatever the network says.
-        inputs: what the sequences are read as, ``[time batch ...]``, where they are no texts.
+        length: how many symbols it generates after each prompt; where None, the length that is due decides.
+        asked: whether events are about the prompt's request, and so hold in any text the network generates.
+        inputs: the input of the network, ``[time batch ...]``, where sequences are not texts.
     """
 
     network: Network
@@ -68,7 +68,7 @@ class Subject:
     asked: bool = False
     inputs: torch.Tensor | None = None
     whole: Subject | None = None
-    """The same on more verification sequences, whose first are the ones here."""
+    """The same on more verification sequences; the first of them are the ones here."""
     picks: dict[Expression, Chosen] = field(default_factory=dict)
     rankings: dict[Expression, Scores | ScoresByValue] = field(default_factory=dict)
     _clean: dict[str, Activations] = field(default_factory=dict, init=False)
@@ -85,7 +85,7 @@ class Subject:
         return self.clock.phase(phase, shared=(id(self.network), what))
 
     def clean(self, split: str) -> Activations:
-        """Return the run over the ``discovery`` or ``verification`` sequences, as they stand."""
+        """Return the run over the ``discovery`` or ``verification`` sequences, unedited."""
         if self.discovery == self.verification:
             split = "verification"
         with self.shared("trace", split):
@@ -96,7 +96,7 @@ class Subject:
         return self._clean[split]
 
     def first(self, sequences: int) -> Subject:
-        """Return the same on its first verification sequences; what was run and picked is shared."""
+        """Return the same on its first verification sequences; runs and picks are shared."""
         if sequences == len(self.verification):
             return self
         return replace(self, verification=self.verification[:sequences], whole=self)
@@ -113,7 +113,7 @@ class Subject:
 
     @property
     def completed_texts(self) -> list[Text]:
-        """What the network makes of the verification prompts, prompt included."""
+        """The network's completions of the verification prompts, prompts included."""
         if self.whole:
             return self.whole.completed_texts[: len(self.verification)]
         with self.shared("trace", "own texts"):
@@ -131,7 +131,7 @@ class Subject:
 
     @property
     def _limits(self) -> list[int]:
-        """How long each text may become: a network that never stops says as much as is due."""
+        """The longest that each text may become."""
         if self.whole:
             return self.whole._limits[: len(self.verification)]
         if self.length is not None:
@@ -151,15 +151,15 @@ class Subject:
 
     def _read(self, examples: Sequence[Example]) -> Activations:
         with self.clock.phase("trace"):
-            on, network = Sequences(examples), self.network
-            lengths = torch.from_numpy(on.lengths).to(network.device)
+            sequences, network = Sequences(examples), self.network
+            lengths = torch.from_numpy(sequences.lengths).to(network.device)
             states = network.begin(examples) if network.bridge else None
             places = {*self.places, *network.states}
             run = trace(network, self._tokens(examples), places, states=states, lengths=lengths)
-            values = {place: as_numpy(v[: on.time]) for place, v in run.values.items()}
+            values = {place: as_numpy(v[: sequences.time]) for place, v in run.values.items()}
             past = network.begin(examples, short=1) if network.bridge else []
             before = {(n, name): as_numpy(v) for n, state in enumerate(past) for name, v in state.items()}
-            return Activations(on, values, run.logits, before)
+            return Activations(sequences, values, run.logits, before)
 
     def _compiled(
         self,
@@ -251,11 +251,11 @@ class Subject:
         return states
 
     def completions(self) -> list[Completion]:
-        """Return what the network makes of the verification prompts."""
+        """Return the network's completions of the verification prompts."""
         return self._generated(self.completed_texts)
 
     def _generated(self, completed: Sequence[Text]) -> list[Completion]:
-        """Put texts, several lanes of them, beside what was due; one as long as it may become was cut."""
+        """Put the texts of one or more lanes beside those that were due; a text at its limit was cut."""
         end = self.network.vocabulary[-1] if self.network.ends else None
         examples, limits = cycle(self.verification), cycle(self._limits)
         return [
@@ -266,10 +266,10 @@ class Subject:
     def edited_completions(
         self, under: Intervention, lanes: Sequence[Lane]
     ) -> tuple[list[list[Completion]], Bool[np.ndarray, " batch"]]:
-        """Return what it makes of them under an edit, a list per lane, and in which sequences the edit could be made.
+        """Return the completions under an edit, a list per lane, and in which sequences it could be made.
 
         All lanes run as one batch, and resume from the clean run at the first edited step. Where the edit could not
-        be made stands the clean run.
+        be made, the completion is that of the clean run.
         """
         with self.clock.phase("intervene"):
             compiled = self._compiled(under, lanes, self.completed, codes_of(self.network.vocabulary))
@@ -294,12 +294,14 @@ class Subject:
     def _rows(
         self, start: int, examples: Sequence[Example], given: torch.Tensor, limit: torch.Tensor, lanes: int
     ) -> Rows:
-        tokens, on = room(self._tokens(examples), int(limit.max())), self.network.device
+        tokens, device = padded(self._tokens(examples), int(limit.max())), self.network.device
         states = self._states_before(start, self.completed() if start else None, lanes)
-        return Rows(tokens.repeat(1, lanes), given.repeat(lanes).to(on), limit.repeat(lanes).to(on), start, states)
+        return Rows(
+            tokens.repeat(1, lanes), given.repeat(lanes).to(device), limit.repeat(lanes).to(device), start, states
+        )
 
     def _resumed(self, start: int, lanes: int) -> Rows:
-        """Rows that go on from the clean run at a step; those that had ended by then stay as they are."""
+        """Rows that resume from the clean run at a step; texts that had ended by then stay as they are."""
         clean, first = self.completed(), self.network.bridge
         lengths = torch.from_numpy(clean.sequences.lengths) + first
         prompts = torch.tensor([e.prompt for e in self.verification]) + first
@@ -320,8 +322,8 @@ def limits(examples: Sequence[Example], ends: bool) -> list[int]:
 
 
 def _as_completed(example: Example, text: Text, asked: bool) -> Example:
-    """An example as the network put it; the task's labels and events hold as far as it agrees, and not beyond."""
-    agree = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
-    labels = {n: [*values[:agree], *[np.nan] * (len(text) - agree)] for n, values in example.labels.items()}
-    events = {name: step for name, step in example.events.items() if step < (len(text) if asked else agree)}
+    """An example with the network's text; the task's labels and events hold up to where the two texts differ."""
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(example.text, text, strict=False)))
+    labels = {n: [*values[:shared], *[np.nan] * (len(text) - shared)] for n, values in example.labels.items()}
+    events = {name: step for name, step in example.events.items() if step < (len(text) if asked else shared)}
     return replace(example, text=text, labels=labels, events=events)

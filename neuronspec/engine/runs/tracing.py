@@ -1,4 +1,4 @@
-"""RawTrace a network and record it."""
+"""Run a network and record it."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ class Network:
         return torch.cat([torch.full_like(tokens[: self.bridge], BRIDGE), tokens])
 
     def due(self, examples: Sequence[Example]) -> Int[Tensor, "time batch"]:
-        """Return what is to be said after each token that is read; ``IGNORED`` for what is given, and past the end."""
+        """Return the token due after each one that is read; ``IGNORED`` within the prompt and past the end."""
         _, due = encode(examples, self.vocabulary, self.ends)
         given = torch.tensor([example.prompt for example in examples])
         due[torch.arange(len(due)).unsqueeze(1) + 1 < given] = IGNORED
         return torch.cat([torch.full_like(due[: self.bridge], IGNORED), due]).to(self.device)
 
     def begin(self, examples: Sequence[Example], short: int = 0) -> list[State]:
-        """Return the state before the first step: of an encoder-decoder, what its encoder makes of the sources.
+        """Return the state before the first step; of an encoder-decoder, the last state of its encoder.
 
         Args:
             short: how many symbols of each source are left out at its end.
@@ -142,10 +142,10 @@ def trace(
     states: list[State] | None = None,
     lengths: Int[Tensor, " row"] | None = None,
 ) -> RawTrace:
-    """RawTrace the network over some tokens and record some sites.
+    """Run the network over some tokens and record some sites.
 
     Args:
-        states: where to begin; with several times the rows of ``read``, so many lanes read the same.
+        states: where to begin; with several times the rows of ``read``, that many lanes read the same tokens.
         lengths: of the sequence of each row.
 
     Raises:
@@ -154,7 +154,7 @@ def trace(
     logits, after, values = network.model(read, states, edit, places, lengths)
     first = network.bridge  # whose step 0 has no gates
     if not all(map(_finite, [logits, *after[-1].values(), *(v[first:] for v in values.values())])):
-        raise NetworkError(_first_nan(network, read, states) if edit is None else _driven_too_far(network))
+        raise NetworkError(_where_not_finite(network, read, states) if edit is None else _overflow_message(network))
     return RawTrace(logits, values, after)
 
 
@@ -163,19 +163,21 @@ def _finite(values: Tensor) -> bool:
     return bool(values.sum().isfinite()) or bool(values.isfinite().all())
 
 
-def _driven_too_far(network: Network) -> str:
+def _overflow_message(network: Network) -> str:
     return f"{network.shown}: an edit drives the read-out to infinity or NaN"
 
 
 @torch.no_grad()
-def _first_nan(network: Network, read: Tensor, states: list[State] | None) -> str:
-    everywhere = list(network.sizes)
+def _where_not_finite(network: Network, read: Tensor, states: list[State] | None) -> str:
+    everywhere = list(network.sizes)  # in the order in which a step computes them: the first wrong one is the cause
     _, _, recorded = network.model(read, states, record=everywhere)
-    wrong = {place: ~torch.isfinite(v[network.bridge :]).flatten(1).all(1) for place, v in recorded.items()}
-    bad = [(network.bridge + int(w.int().argmax()), place) for place, w in wrong.items() if w.any()]
-    if not bad:
+    not_finite = {place: ~torch.isfinite(v[network.bridge :]).flatten(1).all(1) for place, v in recorded.items()}
+    first_wrong = [
+        (network.bridge + int(wrong.int().argmax()), place) for place, wrong in not_finite.items() if wrong.any()
+    ]
+    if not first_wrong:
         return f"{network.shown}: the read-out is not finite, though all states are; its weights are broken"
-    step, (layer, site) = min(bad, key=lambda b: (b[0], everywhere.index(b[1])))
+    step, (layer, site) = min(first_wrong, key=lambda at: (at[0], everywhere.index(at[1])))
     return f"{network.shown}: {site} of layer {layer} is not finite (NaN or infinite) at step {step}"
 
 
@@ -205,10 +207,12 @@ def greedy(logits: Tensor, step: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Draws tokens by Gumbel-max; its noise depends on seed, sequence and step alone, so that runs are paired.
+    """Draws tokens by Gumbel-max: the argmax of logits plus Gumbel noise is a draw from their softmax.
+
+    The noise depends on seed, sequence and step alone, so that an edited run and the clean one share it.
 
     Args:
-        sequence: the sequence that each row is about: rows of one sequence share their numbers.
+        sequence: the sequence of each row: rows of one sequence share their noise.
     """
 
     temperature: float
@@ -216,15 +220,16 @@ class Sampled:
     sequence: Int[Tensor, " row"]
 
     def __call__(self, logits: Tensor, step: int) -> Tensor:
+        # No two pairs of seed and step share a generator, as long as a text has fewer than 1,000,003 steps.
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + step)
         shape = (int(self.sequence.max()) + 1, logits.shape[-1])
-        gumbel = -torch.empty(shape).exponential_(generator=generator).log_()
+        gumbel = -torch.empty(shape).exponential_(generator=generator).log_()  # minus the log of an exponential
         return (logits / self.temperature + gumbel[self.sequence].to(logits)).argmax(-1)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Runs that the network continues itself, side by side.
+    """Texts that the network continues, one per row of a batch.
 
     Args:
         tokens: ``[time row]``, with room for all that will be read; those from ``given`` on are overwritten.
@@ -249,13 +254,13 @@ def generate(
     edit: Edit | None = None,
     before: Callable[[Tensor, Tensor], None] = lambda tokens, going: None,
 ) -> Int[Tensor, " row"]:
-    """Let the network go on, write what it says into ``rows.tokens``, and return the length of each row.
+    """Let the network continue each row, write its tokens into ``rows.tokens``, and return the length of each row.
 
     The end symbol is not written. Rows whose ``given`` is past their limit are not continued.
 
     Args:
         edit: called with the steps of the whole text.
-        before: told, before each step, the tokens up to it, and the rows that have not ended.
+        before: called before each step with the tokens up to it, and the rows that have not ended.
 
     Raises:
         NetworkError: a layer reads backwards; or a value is not finite.
@@ -270,7 +275,7 @@ def generate(
         logits, states, _ = network.model(tokens[step : step + 1], states, edit and later(edit, step))
         if not _finite(logits[0][going]):
             raise NetworkError(
-                f"{network.shown}: infinite or NaN while it generates" if edit is None else _driven_too_far(network)
+                f"{network.shown}: infinite or NaN while it generates" if edit is None else _overflow_message(network)
             )
         step += 1
         free = going & (step >= rows.given)
@@ -284,8 +289,8 @@ def generate(
     return length
 
 
-def room(tokens: Int[Tensor, "time row"], time: int) -> Int[Tensor, "longer row"]:
-    """Return the tokens with room for ``time`` steps."""
+def padded(tokens: Int[Tensor, "time row"], time: int) -> Int[Tensor, "longer row"]:
+    """Return the tokens, padded to at least ``time`` steps."""
     return torch.cat([tokens, tokens.new_zeros(max(0, time - len(tokens)), tokens.shape[1])])
 
 
@@ -297,7 +302,7 @@ def texts(tokens: Int[Tensor, "time row"], length: Int[Tensor, " row"], vocabula
 
 
 def generated(example: Example, text: Text, end: str | None = None) -> Completion:
-    """Put a completion, and the symbol that closed it, beside the one that was due."""
+    """Return a generated text as a completion, beside the one that was due."""
     return Completion(example.text[: example.prompt], example.text[example.prompt :], text[example.prompt :], end)
 
 

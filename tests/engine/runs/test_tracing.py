@@ -5,7 +5,7 @@ import pytest
 import torch
 from planted import network
 
-from neuronspec.engine.runs.tracing import Rows, Sampled, generate, room, texts, trace, trained
+from neuronspec.engine.runs.tracing import Rows, Sampled, generate, padded, texts, trace, trained
 from neuronspec.errors import NetworkError
 from neuronspec.networks.models import LanguageModel, tokens_of
 from neuronspec.networks.recipes import Recipe
@@ -18,7 +18,7 @@ PLANTED = network()
 def rows_of(prompts, limit):
     tokens = tokens_of(prompts, PLANTED.vocabulary)
     given = torch.tensor([len(prompt) for prompt in prompts])
-    return Rows(room(tokens, limit), given, torch.full_like(given, limit))
+    return Rows(padded(tokens, limit), given, torch.full_like(given, limit))
 
 
 def test_what_is_due_is_the_next_symbol_after_the_prompt_and_the_end_after_the_last():
