@@ -94,7 +94,7 @@ def shown(number: float) -> str:
 
 
 def enclosed(expression: Expression) -> str:
-    """Return the printed form as an operand."""
+    """Return the printed form as an operand: in brackets where it has an operator."""
     return f"({expression})" if expression.infix else repr(expression)
 
 
@@ -270,7 +270,7 @@ def word(cls: type[T]) -> type[T]:
 
 
 def build_word(name: str, *values: Any, **named: Any) -> Any:
-    """Return a word, built by its JSON name: a site builds its picks so, since their file imports the one of sites."""
+    """Return a word, built by its JSON name. Sites build their picks by it: picks rest on sites, so import them."""
     return WORDS[name](*values, **named)
 
 

@@ -107,6 +107,8 @@ class Site(Units, word="site"):
     def __getitem__(self, index: int) -> Unit:
         return Unit(self, index)
 
+    # Picks stand in picks.py, which imports this file: they are built by name.
+
     def best(self, score: Expression, n: int = 1) -> Units:
         """Pick the ``n`` units that score highest on the discovery split, oriented so that the score is positive.
 

@@ -8,7 +8,7 @@ import torch
 from bridged import VOCABULARY, network, recipe
 from torch import nn
 
-from neuronspec.engine.runs.tracing import Network, Rows, generate, room, texts, trace
+from neuronspec.engine.runs.tracing import Network, Rows, generate, padded, texts, trace
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, LanguageModel, build, later, stack, tokens_of, unstack
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
@@ -177,7 +177,7 @@ def test_greedy_generation_equals_a_loop(kind, seed):
     net.model.readout_weight *= 4  # so that it says more than one thing
     limits = [len(e.text) + 6 for e in EXAMPLES]
     given, limit = torch.ones(5, dtype=torch.long) + 1, torch.tensor(limits) + 1
-    rows = Rows(room(net.read(EXAMPLES), int(limit.max())), given, limit, states=net.begin(EXAMPLES))
+    rows = Rows(padded(net.read(EXAMPLES), int(limit.max())), given, limit, states=net.begin(EXAMPLES))
     length = generate(net, rows)
     said = texts(rows.tokens[1:], length - 1, VOCABULARY)
     assert said == [bridged.say(net.model, e.source, "X", most) for e, most in zip(EXAMPLES, limits, strict=True)]

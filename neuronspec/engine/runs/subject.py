@@ -103,7 +103,7 @@ class Subject:
 
     def completed(self) -> Activations:
         """Return the run over the verification prompts, each completed by the network itself."""
-        with self.shared("trace", "own words"):
+        with self.shared("trace", "completed run"):
             if self._completed is None:
                 pairs = list(zip(self.verification, self.completed_texts, strict=True))
                 same = all(example.text == text for example, text in pairs)
@@ -116,7 +116,7 @@ class Subject:
         """The network's completions of the verification prompts, prompts included."""
         if self.whole:
             return self.whole.completed_texts[: len(self.verification)]
-        with self.shared("trace", "own texts"):
+        with self.shared("trace", "completed texts"):
             if self._completed_texts is None:
                 rows = self._fresh(1)
                 length = generate(self.network, rows, self._choice(1))
