@@ -37,7 +37,8 @@ FLOORS = """
     ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
-    pictures pictures.picture pictures.show pictures.drawn pictures.figures terminal tables
+    pictures pictures.picture pictures.show pictures.about pictures.groups pictures.over_time pictures.by_measure
+    pictures.drawn pictures.figures terminal tables
     cli.group cli.options cli.verify cli.networks cli.pictures cli.runs cli.lock cli.compare cli.calibrate cli.start cli
     __main__ pytest_plugin pytest_plugin.run pytest_plugin.lock pytest_plugin.plugin
 """.split()
