@@ -32,7 +32,7 @@ FLOORS = """
     engine.verdicts engine.verdicts.random_sets engine.verdicts.matched engine.verdicts.mutants
     engine.verdicts.judge engine.verdicts.controls engine.verdicts.look engine.verdicts.replicates
     engine.verdicts.examine
-    notebook project collection named_networks runner
+    notebook.trace notebook.arguments notebook.wrapped notebook project collection named_networks runner
     ledger ledger.record ledger.renamed ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
     ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
