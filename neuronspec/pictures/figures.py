@@ -103,7 +103,7 @@ def _paths(made: Figure, drawn: Paths, claim: Claim) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if drawn.moment is not None:
         axes.plot([], [], "o", color=GREY, markerfacecolor="white", markersize=7, label="the step before")
-    axes.plot([], [], color=GREY, linewidth=0.5, label=f"thin: each {drawn.each}")
+    axes.plot([], [], color=GREY, linewidth=0.5, label=f"thin: each {drawn.single_of}")
     _finish(axes, title=f"{drawn.moment} at" if drawn.moment is not None else None)
 
 

@@ -35,7 +35,7 @@ class Paths:
         sequences: how many each line is the mean of; where fewer than half of them go on, it ends (NaN).
         turned: whether each unit's sign is set so that it rises towards the moment, as its pick has no direction.
         single: the same of each unit by itself; of units picked for each value of a symbol, for each value.
-        each: what there is one of in ``single``.
+        single_of: what each line of ``single`` belongs to: a unit, or a value of a symbol.
         number: how many units there are, in the largest set.
         bridged: whether step 0 comes before the first token is read.
     """
@@ -47,7 +47,7 @@ class Paths:
     turned: bool
     mean: Float[np.ndarray, "line time"]
     single: Float[np.ndarray, "line time single"]
-    each: str
+    single_of: str
     number: int
     bridged: bool
 
@@ -96,7 +96,7 @@ def paths(claim: Claim, subject: Subject) -> Paths:
         turned=turned,
         mean=np.stack([mean_of_group(_mean_over_units(values), has_value, group) for group in groups.values()]),
         single=np.stack([mean_of_group(single, has_value, group) for group in groups.values()]),
-        each=f"value of {', '.join(chosen.symbols)}" if isinstance(chosen, UnitSets) else "unit",
+        single_of=f"value of {', '.join(chosen.symbols)}" if isinstance(chosen, UnitSets) else "unit",
         number=max(chosen.sizes),
         bridged=subject.network.bridge > 0,
     )

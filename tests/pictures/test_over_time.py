@@ -64,7 +64,7 @@ def test_paths_are_means_over_the_sequences_of_each_step_of_the_event():
     asked = [e.events["asked"] for e in EXAMPLES]
     assert (picture.moment, picture.at) == (ASKED, sorted(set(asked)))
     assert picture.sequences == [asked.count(at) for at in picture.at]
-    assert (picture.number, picture.each, picture.turned, picture.bridged) == (3, "unit", True, False)
+    assert (picture.number, picture.single_of, picture.turned, picture.bridged) == (3, "unit", True, False)
 
 
 def test_units_picked_for_each_value_have_a_line_for_each_value():
@@ -77,7 +77,7 @@ def test_units_picked_for_each_value_have_a_line_for_each_value():
             lambda e, letter=letter: e.symbols["letter"] == letter,
         )
         assert picture.single[..., place] == pytest.approx(one, abs=1e-6, nan_ok=True)
-    assert picture.each == "value of letter"
+    assert picture.single_of == "value of letter"
 
 
 def test_without_a_moment_there_is_one_line_and_a_pick_by_a_score_keeps_its_sign():

@@ -45,7 +45,7 @@ class Estimate:
     finish: Finish = ratio
     yes_no: bool = False
     binary: int = 0
-    """Of how many yes or no's per sequence it is made, where it is of nothing else; each is two parts, as above."""
+    """The number of yes or no's that each sequence adds, 0 where it adds anything else; each is two sums, as above."""
     fewest: float = math.inf
     """Of a measure made of others: how many sequences contribute to the one with the fewest."""
 
@@ -60,7 +60,7 @@ class Estimate:
         return self.finish(self.sums.sum(1))
 
     def at(self, weights: Float[np.ndarray, "resample sequence"]) -> Float[np.ndarray, "lane resample"]:
-        """The measure with each sequence counted so often."""
+        """The measure with each sequence counted as often as its weight says."""
         return self.finish(np.einsum("rs,lsp->lrp", weights, self.sums, optimize=True))
 
     def minus(self, other: Estimate) -> Estimate:
@@ -166,7 +166,7 @@ def per_sequence(
 
 @lru_cache(maxsize=8)
 def resamples(sequences: int) -> Float[np.ndarray, "resample sequence"]:
-    """How often each sequence is drawn in each bootstrap resample; the same for every measure, so they pair up."""
+    """How often each sequence is drawn in each bootstrap resample: seeded, so that all measures are paired."""
     rng = np.random.default_rng(sequences)
     return rng.multinomial(sequences, [1 / sequences] * sequences, size=RESAMPLES).astype(float)
 
@@ -181,7 +181,7 @@ def wilson(yes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
 
 
 def percentiles(values: Float[np.ndarray, " resample"], level: float = LEVEL) -> tuple[float, float]:
-    """The central part of what resampling gave; NaN where it is undefined in more resamples than that leaves out."""
+    """The central part of the resampled values; NaN where more resamples are undefined than it leaves out."""
     finite = values[np.isfinite(values)]
     if len(finite) < level * len(values):  # a measure that is undefined so often has no interval
         return math.nan, math.nan
@@ -191,7 +191,7 @@ def percentiles(values: Float[np.ndarray, " resample"], level: float = LEVEL) ->
 
 
 def expanded(level: float, sequences: float) -> float:
-    """Return the level at which to cut a bootstrap of so many sequences, so that it holds the truth as often as asked.
+    """Return the level at which to cut a bootstrap of ``sequences``, so that it covers the truth at ``level``.
 
     Bootstrap intervals are too short in small samples: as short as normal ones with the variance divided by n.
     With 10 sequences, a 95 % interval is cut at 98.3 %.

@@ -162,7 +162,7 @@ class _StepState:
 
     @property
     def values(self) -> Float[np.ndarray, "batch unit"]:
-        """The values there; NaN in a sequence that lacks the step."""
+        """The values at the step; NaN in a sequence that lacks it."""
         taken = self.run.values[self.place][np.maximum(self.step, 0), np.arange(len(self.step))]
         return np.where((self.step != NOWHERE)[:, None], taken, np.nan)
 

@@ -94,10 +94,10 @@ class Scan:
         return f"Scan of {units} units of {self.site} over {self.steps:,} steps: {', '.join(self.scored)}"
 
     def __getitem__(self, name: str) -> Scored:
-        """Return what was found for a signal, by its name.
+        """Return the scores of the units against a signal, by its name.
 
         Raises:
-            SpecError: no signal of that name was asked for.
+            SpecError: no signal of that name was scanned.
         """
         if name not in self.scored:
             raise SpecError(f"no signal {name!r} was scanned{did_you_mean(str(name), self.scored)}")

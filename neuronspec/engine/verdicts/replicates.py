@@ -37,7 +37,7 @@ class Settled:
 
 
 def of_one_network(claim: Claim) -> Claim:
-    """Return what a claim asks of each network: if it is over seeds, its inner claim, or its bound on the measure."""
+    """Return the claim for each network: of one over seeds, its inner claim, or its bound on the measure."""
     if isinstance(claim.measure, share_of_seeds):
         return claim.measure.claim
     if isinstance(claim.measure, median_over_seeds):
