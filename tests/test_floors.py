@@ -34,12 +34,13 @@ FLOORS = """
     engine.verdicts engine.verdicts.random_sets engine.verdicts.matched engine.verdicts.mutants
     engine.verdicts.judge engine.verdicts.controls engine.verdicts.look engine.verdicts.replicates
     engine.verdicts.examine
-    notebook project collection named_networks runner
+    notebook.trace notebook.arguments notebook.wrapped notebook project collection named_networks runner
     ledger ledger.record ledger.renamed ledger.circumstances ledger.runs ledger.lock ledger.changes ledger.rejudge
     ledger.compare github
     calibration calibration.populations calibration.candidates calibration.truth calibration.cases calibration.coverage
     calibration.run calibration.report
-    pictures pictures.picture pictures.show pictures.drawn pictures.figures terminal tables
+    pictures pictures.picture pictures.show pictures.about pictures.groups pictures.over_time pictures.by_measure
+    pictures.drawn pictures.figures terminal tables
     cli.group cli.options cli.verify cli.networks cli.pictures cli.runs cli.lock cli.compare cli.calibrate cli.start cli
     __main__ pytest_plugin pytest_plugin.run pytest_plugin.lock pytest_plugin.plugin
 """.split()

@@ -1,4 +1,4 @@
-"""Signals -> arrays: what sequences say at each step."""
+"""Signals -> arrays: their values at each step of some sequences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOWHERE = -1
 """The step of a moment that a sequence does not have."""
 
 PAST = -1
-"""What stands in place of a symbol past a sequence's end."""
+"""The code in place of a symbol past a sequence's end."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +116,15 @@ def _values_of_regex(signal: words.regex, on: Sequences) -> np.ndarray:
 
 
 def _matched(pattern: str, text: Text) -> list[bool]:
-    """Where a pattern matches; of words, set apart by blanks, all that a match touches."""
+    """Where a pattern matches; in a text of words, joined by blanks, every word that a match touches."""
     joined = text if isinstance(text, str) else " ".join(text)
-    held = [False] * len(joined)
+    matched = [False] * len(joined)
     for match in re.finditer(pattern, joined):
-        held[match.start() : match.end()] = [True] * len(match.group())
+        matched[match.start() : match.end()] = [True] * len(match.group())
     if isinstance(text, str):
-        return held
+        return matched
     starts = [0, *accumulate(len(word) + 1 for word in text)]
-    return [any(held[start : start + len(word)]) for start, word in zip(starts, text, strict=False)]
+    return [any(matched[start : start + len(word)]) for start, word in zip(starts, text, strict=False)]
 
 
 @values.register
@@ -164,15 +164,15 @@ def _values_of_position(signal: words.position, on: Sequences) -> np.ndarray:
 @values.register
 def _values_of_since(signal: words.since, on: Sequences) -> np.ndarray:
     steps = on.steps
-    held = np.where(values(signal.signal, on) == 1, steps, -np.inf)
-    passed = steps - np.maximum.accumulate(held, axis=0)
-    return np.where(np.isfinite(passed), passed, np.nan)
+    occurrences = np.where(values(signal.signal, on) == 1, steps, -np.inf)
+    elapsed = steps - np.maximum.accumulate(occurrences, axis=0)
+    return np.where(np.isfinite(elapsed), elapsed, np.nan)
 
 
 @values.register
 def _values_of_upcoming(signal: words.upcoming, on: Sequences) -> np.ndarray:
-    now = values(signal.signal, on)
-    return np.concatenate([now[1:], np.full_like(now[:1], np.nan)])
+    per_step = values(signal.signal, on)
+    return np.concatenate([per_step[1:], np.full_like(per_step[:1], np.nan)])
 
 
 @values.register
@@ -200,19 +200,19 @@ def _values_of_after(signal: words.after, on: Sequences) -> np.ndarray:
 
 
 def _compared(comparison: np.ufunc, moment: object, on: Sequences) -> np.ndarray:
-    """A sequence without the moment has no steps before or after it; in one that goes on it may be still to come."""
+    """A sequence without the moment has no steps before or after it, unless it goes on and may still reach it."""
     at, steps = moments(moment, on), on.steps
-    held = comparison(steps, at) & (at != NOWHERE)
+    result = comparison(steps, at) & (at != NOWHERE)
     if on.generated is not None and comparison is np.less:
-        held |= _to_come(moment, on)
-    return np.where(np.isfinite(steps), held, np.nan)
+        result |= _may_come(moment, on)
+    return np.where(np.isfinite(steps), result, np.nan)
 
 
-def _to_come(moment: object, on: Sequences) -> Bool[np.ndarray, " batch"]:
+def _may_come(moment: object, on: Sequences) -> Bool[np.ndarray, " batch"]:
     """Whether a text that goes on may still reach a moment."""
     if isinstance(moment, moment_words.Shifted):
         inner = moments(moment.moment, on)
-        return np.where(inner == NOWHERE, _to_come(moment.moment, on), inner + moment.steps >= on.lengths)
+        return np.where(inner == NOWHERE, _may_come(moment.moment, on), inner + moment.steps >= on.lengths)
     if isinstance(moment, moment_words.event):
         return np.array([example.events.get(moment.name, NOWHERE) for example in on.examples]) >= on.lengths
     return moments(moment, on) == NOWHERE
@@ -264,8 +264,8 @@ def _values_of_equals(signal: words.Equals, on: Sequences) -> np.ndarray:
 
 
 def _threshold(comparison: np.ufunc, signal: words.Comparison, on: Sequences) -> np.ndarray:
-    now = values(signal.signal, on)
-    return np.where(np.isnan(now), np.nan, comparison(now, signal.value))
+    per_step = values(signal.signal, on)
+    return np.where(np.isnan(per_step), np.nan, comparison(per_step, signal.value))
 
 
 # Moments.
@@ -279,14 +279,14 @@ def moments(moment: object, on: Sequences) -> Int[np.ndarray, " batch"]:
 
 @moments.register
 def _step_of_first(moment: moment_words.first, on: Sequences) -> np.ndarray:
-    held = holds(moment.signal, on)
-    return np.where(held.any(0), held.argmax(0), NOWHERE)
+    where = holds(moment.signal, on)
+    return np.where(where.any(0), where.argmax(0), NOWHERE)
 
 
 @moments.register
 def _step_of_last(moment: moment_words.last, on: Sequences) -> np.ndarray:
-    held = holds(moment.signal, on)
-    return np.where(held.any(0), len(held) - 1 - held[::-1].argmax(0), NOWHERE)
+    where = holds(moment.signal, on)
+    return np.where(where.any(0), len(where) - 1 - where[::-1].argmax(0), NOWHERE)
 
 
 @moments.register
@@ -295,7 +295,7 @@ def _step_of_event(moment: moment_words.event, on: Sequences) -> np.ndarray:
     if moment.name not in known:
         raise Undecidable(f"no sequence here has an event {moment.name!r}{did_you_mean(moment.name, known)}")
     at = np.array([example.events.get(moment.name, NOWHERE) for example in on.examples])
-    return np.where(at < on.lengths, at, NOWHERE)  # what a network generates may end before it
+    return np.where(at < on.lengths, at, NOWHERE)  # a generated text may end before the event
 
 
 @moments.register

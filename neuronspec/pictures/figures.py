@@ -15,7 +15,9 @@ from neuronspec.engine.verdicts.replicates import of_one_network
 from neuronspec.files import write_atomically
 from neuronspec.language.claims import Claim
 from neuronspec.language.measures import Difference
-from neuronspec.pictures.drawn import BySize, Drawn, Heat, Paths, Trajectories
+from neuronspec.pictures.by_measure import BySize, Heat
+from neuronspec.pictures.drawn import Drawn
+from neuronspec.pictures.over_time import Paths, Trajectories
 from neuronspec.pictures.picture import DPI, check_suffix, drawable
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".pdf")
 DATES = {".pdf": "CreationDate"}
-"""What a kind of file calls its date, where that is not ``Date``."""
+"""The metadata key of a file format's date, where that is not ``Date``."""
 
 WIDTH, HEIGHT, LEGEND = 7.0, 4.2, 1.9
 CELL_WIDTH, CELL_HEIGHT = 0.46, 0.29
 """Inches."""
 NAMED = 14
-"""Lines that a legend names one by one; of more it names some."""
+"""Lines that a legend names one by one; of more than twice as many it names every n-th."""
 TEN = 10
 """Colours that can be told apart without an order among them."""
 GREY = "0.35"
@@ -59,10 +61,10 @@ def write(drawn: Drawn, claim: Claim, file: Path, title: Sequence[str]) -> None:
     suffix = file.suffix.lower()
     # Without the user's own settings and without a date: the same numbers give the same bytes.
     with style.context(["default", settings]):
-        shown, written = figure(drawn, claim, title), io.BytesIO()
+        drawn_figure, buffer = figure(drawn, claim, title), io.BytesIO()
         date = {DATES.get(suffix, "Date"): None}
-        shown.savefig(written, format=suffix[1:], dpi=DPI, metadata=date, bbox_inches="tight", pad_inches=0.12)
-    write_atomically(file, written.getvalue())
+        drawn_figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=date, bbox_inches="tight", pad_inches=0.12)
+    write_atomically(file, buffer.getvalue())
 
 
 def figure(drawn: Drawn, claim: Claim, title: Sequence[str]) -> Figure:
@@ -92,7 +94,7 @@ def _paths(made: Figure, drawn: Paths, claim: Claim) -> None:
     for line, (at, number, colour) in enumerate(zip(drawn.at, drawn.sequences, colours, strict=True)):
         name = f"{at}  (n = {number})" if drawn.moment is not None else f"all sequences (n = {number})"
         axes.plot(steps, drawn.mean[line], color=colour, linewidth=2, marker="o", markersize=4, label=name)
-        if drawn.moment is not None:  # one step before it: the state that it is said from
+        if drawn.moment is not None:  # one step before it: the state that the symbol at the moment is predicted from
             _mark(axes, at - 1, drawn.mean[line], colour)
     until = "the end" if drawn.moment is None else str(drawn.moment)
     turned = f",\neach turned so that it rises up to {until}" if drawn.turned else ""
@@ -101,7 +103,7 @@ def _paths(made: Figure, drawn: Paths, claim: Claim) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if drawn.moment is not None:
         axes.plot([], [], "o", color=GREY, markerfacecolor="white", markersize=7, label="the step before")
-    axes.plot([], [], color=GREY, linewidth=0.5, label=f"thin: each {drawn.each}")
+    axes.plot([], [], color=GREY, linewidth=0.5, label=f"thin: each {drawn.single_of}")
     _finish(axes, title=f"{drawn.moment} at" if drawn.moment is not None else None)
 
 
@@ -115,9 +117,9 @@ def _trajectories(made: Figure, drawn: Trajectories, claim: Claim) -> None:
     axes = made.add_subplot()
     for points, name, colour in zip(drawn.points, drawn.values, _apart(len(drawn.values)), strict=True):
         axes.plot(*points.T, color=colour, linewidth=1.5, alpha=0.8, marker="o", markersize=3.5, label=drawable(name))
-        there = np.flatnonzero(np.isfinite(points[:, 0]))
-        axes.plot(*points[there[:1]].T, "s", color=colour, markersize=7, markerfacecolor="white", markeredgewidth=1.5)
-        for step in {*there[:1].tolist(), *there[-1:].tolist()}:
+        defined = np.flatnonzero(np.isfinite(points[:, 0]))
+        axes.plot(*points[defined[:1]].T, "s", color=colour, markersize=7, markerfacecolor="white", markeredgewidth=1.5)
+        for step in {*defined[:1].tolist(), *defined[-1:].tolist()}:
             axes.annotate(str(step), points[step], (3, 3), textcoords="offset points", fontsize=6, color=colour)
     first, second = (100 * share for share in drawn.share)
     axes.set_xlabel(f"first principal component ({first:.0f} % of the variance; {drawn.number} units)")
@@ -134,7 +136,7 @@ def _by_size(made: Figure, drawn: BySize, claim: Claim) -> None:
     low, middle, high = drawn.random.T
     axes.fill_between(drawn.sizes, low, high, color="0.8", linewidth=0, label="random units,\nlowest to highest")
     axes.plot(drawn.sizes, middle, color="0.45", linewidth=1.5, marker="o", markersize=3, label="… mean")
-    axes.plot(drawn.sizes, drawn.own, color="C0", linewidth=2, marker="o", markersize=5, label="the claim's units")
+    axes.plot(drawn.sizes, drawn.claimed, color="C0", linewidth=2, marker="o", markersize=5, label="the claim's units")
     axes.axvline(drawn.stated, color="C0", linewidth=0.8, linestyle=":", label=f"kept in the claim: {drawn.stated}")
     for bound in (claim.low, claim.high):
         if bound is not None:
@@ -148,13 +150,13 @@ def _by_size(made: Figure, drawn: BySize, claim: Claim) -> None:
 
 
 def _heat(made: Figure, drawn: Heat, claim: Claim) -> None:
-    panels = [("the claim's units", drawn.own, drawn.whole[0])]
+    panels = [("the claim's units", drawn.claimed, drawn.whole[0])]
     panels += [("random units (mean)", drawn.random, drawn.whole[1])] if drawn.random is not None else []
     width = max(2.2, CELL_WIDTH * len(drawn.columns)) * len(panels) + 1.6
     made.set_size_inches(width, CELL_HEIGHT * len(drawn.rows) + 1.7)
     low, high, colours = _range(np.concatenate([values.ravel() for _, values, _ in panels]))
-    each = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, (name, values, whole) in zip(each, panels, strict=True):
+    all_axes = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (name, values, whole) in zip(all_axes, panels, strict=True):
         image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
         _write_cells(axes, values, image)
         axes.set_title(f"{name}: {whole:.2f}")
@@ -162,9 +164,9 @@ def _heat(made: Figure, drawn: Heat, claim: Claim) -> None:
         axes.set_xlabel(str(drawn.moment))
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    each[0].set_yticks(range(len(drawn.rows)), [drawable(name) for name in drawn.rows])
-    each[0].set_ylabel(str(drawn.symbol))
-    made.colorbar(image, ax=list(each), fraction=0.04, pad=0.02).outline.set_visible(False)
+    all_axes[0].set_yticks(range(len(drawn.rows)), [drawable(name) for name in drawn.rows])
+    all_axes[0].set_ylabel(str(drawn.symbol))
+    made.colorbar(image, ax=list(all_axes), fraction=0.04, pad=0.02).outline.set_visible(False)
 
 
 def _write_cells(axes: Axes, values: np.ndarray, image: Any) -> None:
@@ -172,8 +174,8 @@ def _write_cells(axes: Axes, values: np.ndarray, image: Any) -> None:
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = image.cmap(image.norm(value)) if math.isfinite(value) else (1, 1, 1, 1)
         ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
-        told = f"{round(value, 2) + 0.0:.2f}" if math.isfinite(value) else "–"
-        axes.text(column, row, told, ha="center", va="center", fontsize=7, color=ink)
+        text = f"{round(value, 2) + 0.0:.2f}" if math.isfinite(value) else "–"
+        axes.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
 
 
 # Colours and words.
@@ -184,8 +186,8 @@ def _range(values: np.ndarray) -> tuple[float, float, str]:
     finite = values[np.isfinite(values)]
     low, high = float(min(0.0, finite.min(initial=0.0))), float(max(0.0, finite.max(initial=0.0)))
     if low < 0 < high:
-        most = max(-low, high)
-        return -most, most, "RdBu_r"
+        largest = max(-low, high)
+        return -largest, largest, "RdBu_r"
     return (low, high or 1.0, "Blues") if low == 0 else (low, high, "Blues_r")
 
 

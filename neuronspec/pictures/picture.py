@@ -58,8 +58,8 @@ def scale(site: str, values: Sequence[float]) -> tuple[float, float]:
     """Return the range of the colours: 0 to 1 for a gate, symmetric around 0 for a state."""
     if site in GATES:
         return 0.0, 1.0
-    most = max((abs(value) for value in values if math.isfinite(value)), default=0.0) or 1.0
-    return -most, most
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0) or 1.0
+    return -largest, largest
 
 
 def coloured(text: str, series: Series) -> str:
@@ -79,8 +79,8 @@ def visible(char: str) -> str:
 
 def table(text: str, series: Sequence[Series]) -> str:
     """Return the values, tab separated, with a line for each character."""
-    lines = ["\t".join(["step", "char", *(one.name for one in series)])]
-    for step, (char, *values) in enumerate(zip(text, *(one.values for one in series), strict=True)):
+    lines = ["\t".join(["step", "char", *(one_series.name for one_series in series)])]
+    for step, (char, *values) in enumerate(zip(text, *(one_series.values for one_series in series), strict=True)):
         lines.append("\t".join([str(step), repr(char)[1:-1], *(f"{value:.6g}" for value in values)]))
     return "\n".join(lines)
 
@@ -91,9 +91,11 @@ def shade(value: float, series: Series) -> Colour:
         return UNDEFINED
     anchors = DIVERGING_COLOURS if series.low < 0 else OPENING
     share = (value - series.low) / (series.high - series.low)
-    place = min(max(share, 0.0), 1.0) * (len(anchors) - 1)
-    at = min(int(place), len(anchors) - 2)
-    red, green, blue = (round(a + (place - at) * (b - a)) for a, b in zip(anchors[at], anchors[at + 1], strict=True))
+    position = min(max(share, 0.0), 1.0) * (len(anchors) - 1)
+    below = min(int(position), len(anchors) - 2)
+    red, green, blue = (
+        round(a + (position - below) * (b - a)) for a, b in zip(anchors[below], anchors[below + 1], strict=True)
+    )
     return red, green, blue
 
 
@@ -114,9 +116,9 @@ def draw(text: str, series: Sequence[Series], file: Path, title: str = "") -> No
 
     # Without the user's own settings and without a date: the same values give the same bytes.
     with style.context(["default", {"font.family": FONT, "svg.hashsalt": "neuronspec"}]):
-        drawn = io.BytesIO()
-        _figure(text, series, title).savefig(drawn, format=file.suffix[1:].lower(), dpi=DPI, metadata={"Date": None})
-    write_atomically(file, drawn.getvalue())
+        buffer = io.BytesIO()
+        _figure(text, series, title).savefig(buffer, format=file.suffix[1:].lower(), dpi=DPI, metadata={"Date": None})
+    write_atomically(file, buffer.getvalue())
 
 
 def check_suffix(file: Path, known: Sequence[str] = SUFFIXES) -> None:
@@ -130,7 +132,7 @@ def _check(text: str, series: Sequence[Series], file: Path) -> None:
     check_suffix(file)
     if not text:
         raise ProjectError(f"--out {file}: the text is empty, there is nothing to draw")
-    if not series or any(len(one.values) != len(text) for one in series):
+    if not series or any(len(one_series.values) != len(text) for one_series in series):
         raise ValueError(f"expected series of {len(text)} values, one for each character")
     if len(text) * len(series) > MOST_CELLS or len(_rows(len(text))) * len(series) > MOST_PANELS:
         size = f"{len(text)} characters × {len(series)} series"
@@ -147,22 +149,24 @@ def _figure(text: str, series: Sequence[Series], title: str) -> Figure:
     from matplotlib.figure import Figure
 
     rows = _rows(len(text))
-    left = 0.3 + 9 * FONT_WIDTH * max(6, *(len(one.name) for one in series))  # a number on the axis has up to 6
+    left = 0.3 + 9 * FONT_WIDTH * max(
+        6, *(len(one_series.name) for one_series in series)
+    )  # a number on the axis has up to 6
     width = left + CELL * max(len(rows[0]), 15) + 0.2
     heading = textwrap.wrap(drawable(title), int((width - 0.3) / (10 * FONT_WIDTH)))
     top = 0.15 + 0.2 * len(heading)
     height = top + len(rows) * (len(series) * (STRIP + CURVE + BETWEEN) + STEPS)
     figure = Figure(figsize=(width, height))
-    where = (0.15 / width, 1 - 0.1 / height)
-    figure.text(*where, "\n".join(heading), fontsize=10, va="top", linespacing=1.3, parse_math=False)
+    corner = (0.15 / width, 1 - 0.1 / height)
+    figure.text(*corner, "\n".join(heading), fontsize=10, va="top", linespacing=1.3, parse_math=False)
     bottom = height - top
     for row in rows:
-        for one in series:
+        for one_series in series:
             bottom -= STRIP + CURVE + BETWEEN
             strip = _axes(figure, (left, bottom + BETWEEN + CURVE, CELL * len(row), STRIP), row)
-            _draw_strip(strip, text, one, row)
+            _draw_strip(strip, text, one_series, row)
             curve = _axes(figure, (left, bottom + BETWEEN, CELL * len(row), CURVE), row)
-            _draw_curve(curve, one, row)
+            _draw_curve(curve, one_series, row)
         curve.tick_params(labelbottom=True)
         bottom -= STEPS
     return figure
@@ -196,8 +200,8 @@ def _draw_strip(axes: Axes, text: str, series: Series, row: range) -> None:
 def _draw_curve(axes: Axes, series: Series, row: range) -> None:
     """Draw the values of a row as a line, with a dot for each: one between two undefined values has no line."""
     values = [series.values[step] for step in row]
-    room = 0.12 * (series.high - series.low)
-    axes.set_ylim(series.low - room, series.high + room)
+    margin = 0.12 * (series.high - series.low)
+    axes.set_ylim(series.low - margin, series.high + margin)
     axes.set_yticks(ticks := [series.low, (series.low + series.high) / 2, series.high])
     axes.set_yticklabels([f"{ticks[0]:.3g}", "", f"{ticks[2]:.3g}"], va="center")
     axes.grid(color="0.9", linewidth=0.5)

@@ -48,13 +48,15 @@ def series(
         raise ProjectError(f"{network.name} is an encoder-decoder: it reads more than a text; see neuronspec draw")
     read: Text = text if isinstance(network.vocabulary, str) else tuple(text.split())
     _check_text(network, read)
-    beside = [name for name in sites if name in GATES and sizes[layer, name] == sizes[layer, site]] if gates else []
+    gate_sites = [name for name in sites if name in GATES and sizes[layer, name] == sizes[layer, site]] if gates else []
     run = trace(
-        network, tokens_of([read], network.vocabulary).to(network.device), [(layer, s) for s in [site, *beside]]
+        network, tokens_of([read], network.vocabulary).to(network.device), [(layer, s) for s in [site, *gate_sites]]
     )
-    chosen = units or _restless(run.values[layer, site])
+    chosen = units or _most_varying(run.values[layer, site])
     layers = 1 + max(number for number, _ in sizes)
-    return [_series(run.values, (layer, s), unit, layers) for unit in chosen for s in dict.fromkeys([site, *beside])]
+    return [
+        _series(run.values, (layer, s), unit, layers) for unit in chosen for s in dict.fromkeys([site, *gate_sites])
+    ]
 
 
 def _check_text(network: Network, text: Text) -> None:
@@ -67,7 +69,7 @@ def _check_text(network: Network, text: Text) -> None:
         raise ProjectError(f"--text: {len(strange)} {what} are not in the alphabet of {network.name}: {few}")
 
 
-def _restless(values: Tensor) -> list[int]:
+def _most_varying(values: Tensor) -> list[int]:
     """The units that vary most, in their order."""
     spread = values[:, 0].std(0, correction=0)
     return sorted(torch.topk(spread, min(UNITS_SHOWN, len(spread))).indices.tolist())
@@ -75,6 +77,6 @@ def _restless(values: Tensor) -> list[int]:
 
 def _series(values: dict[Place, Tensor], place: Place, unit: int, layers: int) -> Series:
     layer, site = place
-    seen = values[place][:, 0, unit].tolist()
+    unit_values = values[place][:, 0, unit].tolist()
     name = f"{site}.layer({layer})[{unit}]" if layers > 1 else f"{site}[{unit}]"
-    return Series(name, seen, *scale(site, seen))
+    return Series(name, unit_values, *scale(site, unit_values))

@@ -8,8 +8,9 @@ import pytest
 
 import neuronspec as ns
 from neuronspec.errors import ProjectError
-from neuronspec.pictures.drawn import BySize, Heat, Paths, Trajectories
+from neuronspec.pictures.by_measure import BySize, Heat
 from neuronspec.pictures.figures import SUFFIXES, _range, figure, write
+from neuronspec.pictures.over_time import Paths, Trajectories
 
 NAN = np.nan
 DUE, WORD = ns.event("due"), ns.symbol("word")

@@ -6,26 +6,26 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from neuronspec.engine.measures.estimates import Estimate
-from neuronspec.engine.measures.of_units import one_unit, sums, want_variety
+from neuronspec.engine.measures.of_units import one_unit, require_variety, sums
 from neuronspec.engine.measures.view import View, estimate
 from neuronspec.engine.sequences import values
 from neuronspec.errors import Undecidable
 from neuronspec.language import unit_measures as words
 
 THRESHOLDS = 256
-"""So many thresholds at most describe a curve of precision and recall."""
+"""At most so many thresholds describe a curve of precision and recall."""
 
 
-def _told_apart(measure: words.SignalMeasure, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _values_by_class(measure: words.SignalMeasure, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values ``[lane sequence step]``, and where the signal holds and where it does not, ``[sequence step]``.
 
     Where nothing is resampled, all sequences count as one.
     """
-    x, kept = one_unit(measure, view)
-    now = values(measure.signal, view.sequences)
-    want_variety(measure.signal, now[kept & np.isfinite(now)])
-    holds, fails = kept & (now == 1), kept & (now == 0)
-    if not (holds | fails)[kept & np.isfinite(now)].all():
+    x, counted = one_unit(measure, view)
+    signal = values(measure.signal, view.sequences)
+    require_variety(measure.signal, signal[counted & np.isfinite(signal)])
+    holds, fails = counted & (signal == 1), counted & (signal == 0)
+    if not (holds | fails)[counted & np.isfinite(signal)].all():
         raise Undecidable(f"{measure.signal} has values other than 0 and 1, and a detector tells yes from no")
     if not view.resampled:
         x, holds, fails = x.reshape(len(x), 1, -1), holds.reshape(1, -1), fails.reshape(1, -1)
@@ -38,7 +38,7 @@ def _told_apart(measure: words.SignalMeasure, view: View) -> tuple[np.ndarray, n
 
 @estimate.register
 def _estimate_auroc(measure: words.auroc, view: View) -> Estimate:
-    x, holds, fails = _told_apart(measure, view)
+    x, holds, fails = _values_by_class(measure, view)
     return Estimate(np.stack([_pairs(lane, holds, fails) for lane in x]), _area)
 
 
@@ -47,21 +47,22 @@ def _pairs(
     holds: Bool[np.ndarray, "sequence step"],
     fails: Bool[np.ndarray, "sequence step"],
 ) -> Float[np.ndarray, "sequence part"]:
-    """Return, of each sequence: pairs in order with the steps of every other one, itself as a row of 1, and counts.
+    """Return for each sequence: pairs in order with each other one, a one-hot row for itself, and its two counts.
 
-    Pairs of sequences are no sum over sequences, but totals of these parts hold what a resample needs: how many pairs
-    in order the drawn sequences have with each other one, and how often that one is drawn.
+    The number of pairs in order is no sum over sequences, but totals of these parts hold what a resample needs: the
+    pairs in order that the drawn sequences have with each other one, and how often that one is drawn.
+    With sequence 0 drawn twice and 1 never, the totals are 2 x its row, and only its pairs with itself count, 2 x 2.
     """
     sequences = len(x)
     present = (holds | fails).any(1)
     if np.isnan(x[holds | fails]).any():
         return np.full((sequences, 2 * sequences + 2), np.nan)
-    whose, positive = np.nonzero(holds)[0], x[holds]
+    sequence_of, positive = np.nonzero(holds)[0], x[holds]
     ordered = np.zeros((sequences, sequences))
     for other in np.nonzero(fails.any(1))[0]:
         negative = np.sort(x[other][fails[other]])
-        below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
-        ordered[:, other] = np.bincount(whose, below, sequences) / 2  # equals count half
+        in_order = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
+        ordered[:, other] = np.bincount(sequence_of, in_order, sequences) / 2  # equals count half
     return np.concatenate([ordered, np.diag(present.astype(float)), holds.sum(1)[:, None], fails.sum(1)[:, None]], 1)
 
 
@@ -77,7 +78,7 @@ def _area(totals: np.ndarray) -> np.ndarray:
 
 @estimate.register
 def _estimate_auprc(measure: words.auprc, view: View) -> Estimate:
-    x, holds, fails = _told_apart(measure, view)
+    x, holds, fails = _values_by_class(measure, view)
     return Estimate(np.stack([_at_thresholds(lane, holds, fails) for lane in x]), _average_precision)
 
 
@@ -93,11 +94,11 @@ def _at_thresholds(
     if len(thresholds) > THRESHOLDS:
         thresholds = np.unique(np.quantile(x[holds], np.linspace(0, 1, THRESHOLDS), method="lower"))
     counts = np.zeros((2, len(x), THRESHOLDS + 1))
-    for kind, where in enumerate((holds, fails)):
+    for number, where in enumerate((holds, fails)):
         bins = np.searchsorted(thresholds, x[where], "right")  # 0: below all of them
-        np.add.at(counts[kind], (np.nonzero(where)[0], bins), 1)
-    read = counts.sum((0, 2))  # a sequence counts, be there nothing above the thresholds
-    return np.concatenate([counts[0, :, 1:], counts[1, :, 1:], counts[0].sum(1)[:, None], read[:, None]], 1)
+        np.add.at(counts[number], (np.nonzero(where)[0], bins), 1)
+    present = counts.sum((0, 2))  # a sequence counts even if nothing in it lies above a threshold
+    return np.concatenate([counts[0, :, 1:], counts[1, :, 1:], counts[0].sum(1)[:, None], present[:, None]], 1)
 
 
 def _average_precision(totals: np.ndarray) -> np.ndarray:
@@ -110,14 +111,14 @@ def _average_precision(totals: np.ndarray) -> np.ndarray:
 
 @estimate.register
 def _estimate_f1(measure: words.f1, view: View) -> Estimate:
-    x, kept = one_unit(measure, view)
-    now = values(measure.signal, view.sequences)
-    want_variety(measure.signal, now[kept & np.isfinite(now)])
-    kept = kept & np.isfinite(now)
+    x, counted = one_unit(measure, view)
+    signal = values(measure.signal, view.sequences)
+    require_variety(measure.signal, signal[counted & np.isfinite(signal)])
+    counted = counted & np.isfinite(signal)
     detected = np.where(np.isnan(x), np.nan, x > measure.above)
-    held = np.broadcast_to(now == 1, x.shape)
-    terms = detected * held, detected * ~held, (1 - detected) * held, np.ones_like(detected)
-    return Estimate(sums(kept, *terms), _f1)
+    holds = np.broadcast_to(signal == 1, x.shape)
+    terms = detected * holds, detected * ~holds, (1 - detected) * holds, np.ones_like(detected)
+    return Estimate(sums(counted, *terms), _f1)
 
 
 def _f1(totals: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Measures -> estimates, for the claimed units and for all that stands in for them at once."""
+"""Measures -> estimates, for the claimed units and for their controls at once."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def scores(subject: Subject, measure: Expression, site: Site) -> Float[np.ndarra
 
 def of_claim(claim: Claim, view: View) -> Estimate:
     """Return the estimate of what a claim is about; where it says ``each``, that of the worst unit."""
-    named = list(dict.fromkeys(part for part in claim.measure.walk() if isinstance(part, each)))
-    if not named:
+    each_units = list(dict.fromkeys(part for part in claim.measure.walk() if isinstance(part, each)))
+    if not each_units:
         return estimate(claim.measure, view)
-    counts = np.array([max(chosen.sizes) for chosen in view.sets(named[0].units)])
+    counts = np.array([max(chosen.sizes) for chosen in view.sets(each_units[0].units)])
     if not counts.any():
-        raise Undecidable(f"{named[0]}: there is no unit")
-    singly = [estimate(rewritten(claim.measure, partial(_nth, number=n)), view) for n in range(counts.max())]
-    return worst(singly, counts, partial(_short_of, claim))
+        raise Undecidable(f"{each_units[0]}: there is no unit")
+    per_unit = [estimate(rewritten(claim.measure, partial(_nth, number=n)), view) for n in range(counts.max())]
+    return worst(per_unit, counts, partial(_short_of, claim))
 
 
 def _short_of(claim: Claim, value: np.ndarray) -> np.ndarray:
@@ -66,8 +66,8 @@ def _edited(measure: words.Difference) -> words.Measure:
 def _both(measure: words.Difference, view: View) -> tuple[Estimate, Estimate]:
     """The edited and the clean measure, on the sequences that have both."""
     edited, clean = estimate(_edited(measure), view), estimate(measure.measure, view)
-    both = np.any(edited.sums, axis=-1, keepdims=True) & np.any(clean.sums, axis=-1, keepdims=True)
-    return replace(edited, sums=edited.sums * both), replace(clean, sums=clean.sums * both)
+    present = np.any(edited.sums, axis=-1, keepdims=True) & np.any(clean.sums, axis=-1, keepdims=True)
+    return replace(edited, sums=edited.sums * present), replace(clean, sums=clean.sums * present)
 
 
 @estimate.register

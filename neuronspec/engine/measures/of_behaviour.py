@@ -49,8 +49,8 @@ def _number_of_tokens(measure: words.length | words.count, run: Completion, exam
     if measure.what is None:
         return len(run.came)
     if isinstance(measure.what, char | symbol):
-        wanted = tokens(measure.what, example)
-        return sum(run.came.count(token) for token in wanted) if wanted else math.nan
+        counted = tokens(measure.what, example)
+        return sum(run.came.count(token) for token in counted) if counted else math.nan
     text = Sequences([Example(joined(run.prompt, run.came))])
     return float(holds(measure.what, text)[len(run.prompt) :].sum())
 
@@ -100,9 +100,9 @@ def check_symbols(measure: Expression, examples: Sequence[Example]) -> None:
 
 
 def self_generated(subject: Subject, examples: Sequence[Example], wanted: Sequence[Claim]) -> list[Example | None]:
-    """Return examples as a network puts them itself; None for one whose run does not meet what is wanted of it.
+    """Return examples with the texts that the network generates; None where a run does not meet every wanted claim.
 
-    Events and symbols are about what was asked for, and stay; labels are about what was due, and do not.
+    Events and symbols describe the prompt, and stay; labels describe the text that was due, and are dropped.
     """
     runs = replace(subject, verification=tuple(examples), whole=None).completions()
     try:
@@ -131,7 +131,7 @@ def _estimate_from_runs(measure: words.Behaviour, view: View) -> Estimate:
 
 
 def among_those(measure: words.Behaviour, used: Bool[np.ndarray, " batch"], view: View) -> Bool[np.ndarray, " batch"]:
-    """The sequences that an edit could be made in, and that are asked for."""
+    """The sequences in which an edit could be made, and where ``among`` holds at some step."""
     if not used.any():
         raise Undecidable(f"no sequence to measure: {measure.under} could be made in none")
     among: np.ndarray = np.any(holds(measure.among, view.sequences), axis=0)
@@ -186,8 +186,8 @@ def _estimate_cross_entropy(measure: words.Behaviour, view: View) -> Estimate:
 
 def _losses(logits: Tensor, due: Tensor) -> Float[np.ndarray, " batch"]:
     """The negative log probability of what was due, summed over each sequence."""
-    each = nn.functional.cross_entropy(logits.flatten(0, 1), due.flatten(), ignore_index=IGNORED, reduction="none")
-    return each.view(due.shape).double().sum(0).cpu().numpy()
+    losses = nn.functional.cross_entropy(logits.flatten(0, 1), due.flatten(), ignore_index=IGNORED, reduction="none")
+    return losses.view(due.shape).double().sum(0).cpu().numpy()
 
 
 def _perplexity(totals: np.ndarray) -> np.ndarray:
@@ -200,12 +200,12 @@ def _estimate_probability(measure: words.probability, view: View) -> Estimate:
     examples, network = view.sequences.examples, view.subject.network
     check_symbols(measure, examples)
     step = moments(measure.at, view.sequences) - 1 + network.bridge  # it is expected one token before it is read
-    wanted = np.zeros((len(examples), len(network.vocabulary)))
-    for row, example in zip(wanted, examples, strict=True):
+    is_target = np.zeros((len(examples), len(network.vocabulary)))
+    for row, example in zip(is_target, examples, strict=True):
         row[[token in tokens(measure.what, example) for token in network.vocabulary]] = 1
     batch = np.arange(len(examples))
     expected = [run.logits[np.maximum(step, 0), batch].double().softmax(-1).cpu().numpy() for run in runs]
     expects = among & (step >= network.bridge)
     if not expects.any():
         raise Undecidable(f"no sequence to measure: {measure.at} is in none, or at its first step")
-    return per_sequence((np.stack(expected) * wanted).sum(-1), expects & wanted.any(1))
+    return per_sequence((np.stack(expected) * is_target).sum(-1), expects & is_target.any(1))

@@ -1,4 +1,4 @@
-"""What measures are taken on, and the one function that takes them: each measure registers how."""
+"""A ``View``: what measures are taken on; and ``estimate``, which every measure registers its function with."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Integrated gradients of any function, checked by what they add up to.
+"""Integrated gradients of any function, checked by their sum.
 
 Along the straight path from a baseline to the values, ``score = (value - baseline) * mean gradient`` (Sundararajan,
 Taly and Yan 2017, "Axiomatic Attribution for Deep Networks", eq. 1). The mean is taken by Gauss-Legendre quadrature.
 Scores are complete: they add up to what the function gains on the path (their proposition 1).
+
+Of ``f(x, y) = x y`` from (0, 0) to (2, 3), the mean gradient is (1.5, 1): both scores are 3, and add up to the gain 6.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ Outcome: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 target's value ``[target lane some]``."""
 
 LADDER = (4, 8, 16, 32, 64, 128)
+"""Numbers of points that are tried in turn; n points integrate polynomials up to degree 2 n - 1 exactly."""
 TOLERANCE = 1e-3
-"""How far scores may be from adding up."""
+"""How far the sum of the scores may be from the gain."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Integral:
 
     @property
     def error(self) -> Float[Tensor, "target batch"]:
-        """How far the scores are from adding up to what is gained."""
+        """How far the sum of the scores is from the gain."""
         return (self.scores.double().sum(-1) - self.gained).abs()
 
 
@@ -72,16 +75,16 @@ def integrated_gradients(
     pending = torch.arange(len(values), device=values.device)
     gained = _in_pieces(partial(_gained, outcome, values, baseline), pending, rows // 2)
     scores = values.new_zeros(len(gained), *values.shape)
-    found = Integral(scores, gained, torch.zeros_like(pending))
+    integral = Integral(scores, gained, torch.zeros_like(pending))
     for number in LADDER if nodes is None else (nodes,):
-        taken = _in_pieces(partial(_scores, outcome, values, baseline, number, rows), pending, rows // number)
-        scores[:, pending], found.nodes[pending] = taken, number
-        if not (taken.isfinite().all() and gained.isfinite().all()):
+        new_scores = _in_pieces(partial(_scores, outcome, values, baseline, number, rows), pending, rows // number)
+        scores[:, pending], integral.nodes[pending] = new_scores, number
+        if not (new_scores.isfinite().all() and gained.isfinite().all()):
             raise NetworkError("the outcome or its gradient is infinite or NaN on the path from the baseline")
-        pending = pending[found.error[:, pending].amax(0) > TOLERANCE]
+        pending = pending[integral.error[:, pending].amax(0) > TOLERANCE]
         if not len(pending):
             break
-    return found
+    return integral
 
 
 def _in_pieces(of: Callable[[Tensor], Tensor], which: Tensor, size: int) -> Tensor:
@@ -98,14 +101,14 @@ def _scores(
     outcome: Outcome, values: Tensor, baseline: Tensor, nodes: int, rows: int, which: Tensor
 ) -> Float[Tensor, "target some unit"]:
     at, weights = (values.new_tensor(numbers / 2) for numbers in np.polynomial.legendre.leggauss(nodes))
-    start, way = baseline[which], (values - baseline)[which]
-    most = max(1, rows // len(which))
-    pieces = zip((at + 0.5).split(most), weights.split(most), strict=True)
+    start, difference = baseline[which], (values - baseline)[which]
+    at_once = max(1, rows // len(which))
+    pieces = zip((at + 0.5).split(at_once), weights.split(at_once), strict=True)
     parts = [
-        torch.einsum("l,tlsu->tsu", share, _gradients(outcome, start + node.view(-1, 1, 1) * way, which))
+        torch.einsum("l,tlsu->tsu", share, _gradients(outcome, start + node.view(-1, 1, 1) * difference, which))
         for node, share in pieces
     ]
-    return torch.stack(parts).sum(0) * way
+    return torch.stack(parts).sum(0) * difference
 
 
 @torch.enable_grad()
@@ -115,7 +118,7 @@ def _gradients(
     """The gradient of each target; by ``torch.autograd.grad``, so that no parameter is given one."""
     path.requires_grad_()
     targets = outcome(path, which)
-    if not targets.requires_grad:  # nothing that is said depends on the values
+    if not targets.requires_grad:  # no target depends on the values
         return path.new_zeros(len(targets), *path.shape)
-    each = [torch.autograd.grad(t.sum(), path, retain_graph=True, materialize_grads=True) for t in targets]
-    return torch.stack([gradient for (gradient,) in each])
+    gradients = [torch.autograd.grad(t.sum(), path, retain_graph=True, materialize_grads=True) for t in targets]
+    return torch.stack([gradient for (gradient,) in gradients])

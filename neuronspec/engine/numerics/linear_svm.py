@@ -1,7 +1,7 @@
-"""Linear support vector machines, and which units they can do without.
+"""Linear support vector machines, and recursive elimination of the units that they need least.
 
 A machine minimises ``|w|² / 2 + C Σ max(0, 1 - y (w · [x, 1]))²``, as scikit-learn's ``LinearSVC(dual=False)``: the
-intercept is the weight of one more column, and is held small like the others. The objective is quadratic as long as no
+intercept is the weight of one more column, and is penalised like the others. The objective is quadratic as long as no
 sample crosses the margin, so Newton's method ends at the exact minimum after a few steps (Keerthi and DeCoste 2005,
 "A modified finite Newton method for fast solution of large scale linear SVMs"; Chapelle 2007, "Training a support
 vector machine in the primal"). Recursive feature elimination (Guyon et al. 2002) drops the unit of the smallest
@@ -60,7 +60,7 @@ def checked(
 def standardised(
     x: Float[Tensor, "*problem sample unit"], on: Float[Tensor, "*problem discovered unit"]
 ) -> Float[Tensor, "*problem sample unit"]:
-    """Return x minus the mean of each unit, over its deviation; both are those of the samples ``on``.
+    """Return x minus the mean of each unit, divided by its deviation; both are those of the samples ``on``.
 
     A unit that is constant there becomes 0 everywhere: its weight is then 0, and it is dropped first.
     """
@@ -71,7 +71,7 @@ def standardised(
 
 
 def one_vs_rest(labels: Int[Tensor, "problem sample"], classes: int) -> Float[Tensor, "problem row sample"]:
-    """Return what each machine is to say: of two classes one machine, 1 for class 1; else one for each class."""
+    """Return each machine's targets, -1 or 1: two classes have one machine, 1 for class 1; others one per class."""
     which = torch.arange(1 if classes == 2 else 0, classes, device=labels.device)
     return (labels[:, None] == which[:, None]).double() * 2 - 1
 
@@ -98,23 +98,23 @@ def fit(
     """
     newton = _Newton(x if mask is None else x * mask[:, None], y[:, None], C)
     if start is not None:
-        newton.begin(start if mask is None else start * torch.nn.functional.pad(mask, (0, 1), value=True))
-    found = newton.weights[:, 0].clone()
+        newton.start_from(start if mask is None else start * torch.nn.functional.pad(mask, (0, 1), value=True))
+    coefficients = newton.weights[:, 0].clone()
     running = torch.arange(len(x), device=x.device)
     newton.step()
     while len(running):
         settled = newton.settle()
         if bool((2 * settled.sum() >= len(running)).item()):  # taking problems out copies those that stay
-            found[running] = newton.by_unit()[:, 0]
+            coefficients[running] = newton.by_unit()[:, 0]
             running = running[~settled]
-            newton.only(~settled)
+            newton.keep_problems(~settled)
         newton.step()
-    return found
+    return coefficients
 
 
 @dataclass(frozen=True)
 class Elimination:
-    """What eliminating unit after unit found, for every number of units kept.
+    """The result of eliminating unit after unit, for every number of units kept.
 
     Args:
         order: the units, in the order in which they were dropped; the last one was never dropped.
@@ -138,26 +138,27 @@ def eliminate(
     Problems do not wait for one another: one that has converged drops its unit while others still take Newton steps.
 
     Args:
-        x: standardised, so that weights compare.
+        x: standardised, so that weights are comparable.
         y: -1 or 1, of each machine (``one_vs_rest``).
 
     Source: Guyon et al. 2002, "Gene selection for cancer classification using support vector machines"; the same order
     as scikit-learn's ``RFE(LinearSVC(dual=False), step=1)``, whose sets for every size are found in this one run.
     """
+    # every round starts from the last one's weights and Hessian, so a few Newton steps are enough
     newton = _Newton(x, y, C)
     problems, _, units = x.shape
-    order = newton.place.new_zeros(problems, units)
+    order = newton.unit_of.new_zeros(problems, units)
     coefficients = newton.weights.new_zeros(problems, units, y.shape[1], units + 1)
     newton.step()
     while newton.width > 1:
         settled = newton.settle() & (newton.left > 0)
         if bool(settled.any()):
-            at = settled.nonzero()[:, 0]
-            left, found = newton.left[at], newton.by_unit()[at]
-            unit = _weakest(found, newton.place[at], left)
-            coefficients[at, left - 1] = found
-            order[at, units - left] = unit
-            newton.drop(at, unit)
+            ready = settled.nonzero()[:, 0]
+            left, weights = newton.left[ready], newton.by_unit()[ready]
+            unit = _weakest(weights, newton.unit_of[ready], left)
+            coefficients[ready, left - 1] = weights
+            order[ready, units - left] = unit
+            newton.drop(ready, unit)
         newton.step()
     return Elimination(order, coefficients)
 
@@ -167,7 +168,7 @@ class Curve:
     """How well the machines of each number of units kept do on samples that they were not fitted to.
 
     Args:
-        accuracy: the share of samples whose class they tell; at index k - 1 with k units.
+        accuracy: the share of samples whose class they predict; at index k - 1 with k units.
         balanced: the mean over classes of that share of the class's samples.
     """
 
@@ -184,34 +185,36 @@ class Curve:
 def held_out(
     elimination: Elimination, x: Float[Tensor, "problem sample unit"], labels: Int[Tensor, "problem sample"]
 ) -> Curve:
-    """Return the accuracy of each round's machines, as they were then, on other samples.
+    """Return the accuracy on other samples of the machines of each round.
 
     Args:
         x: standardised as the samples of the elimination were.
         labels: the number of each sample's class.
     """
-    right = torch.stack([_told(each, x.double()) == labels for each in elimination.coefficients.unbind(1)], 1).double()
+    correct = torch.stack(
+        [_predicted(machines, x.double()) == labels for machines in elimination.coefficients.unbind(1)], 1
+    ).double()
     of_class = torch.nn.functional.one_hot(labels).double()
-    recall = right @ of_class / of_class.sum(1, keepdim=True)
-    return Curve(right.mean(2), recall.nanmean(2))  # a class that does not occur has no share
+    recall = correct @ of_class / of_class.sum(1, keepdim=True)
+    return Curve(correct.mean(2), recall.nanmean(2))  # a class that does not occur has no recall
 
 
-def _told(
+def _predicted(
     coefficients: Float[Tensor, "problem row unit_and_intercept"], x: Float[Tensor, "problem sample unit"]
 ) -> Int[Tensor, "problem sample"]:
-    """The class that machines find; of two classes there is one machine."""
+    """The predicted class; for two classes there is one machine."""
     scores = x @ coefficients[..., :-1].mT + coefficients[:, None, :, -1]
     return (scores[..., 0] > 0).long() if scores.shape[2] == 1 else scores.argmax(2)
 
 
 def _weakest(
-    found: Float[Tensor, "settled row unit_and_intercept"],
-    place: Int[Tensor, "settled unit_and_intercept"],
+    weights: Float[Tensor, "settled row unit_and_intercept"],
+    unit_of: Int[Tensor, "settled unit_and_intercept"],
     left: Int[Tensor, " settled"],
 ) -> Int[Tensor, " settled"]:
-    gone = torch.arange(place.shape[1], device=place.device) > left[:, None]
-    gone = torch.zeros_like(gone).scatter(1, place, gone)
-    return found.square().sum(1).masked_fill(gone, math.inf)[:, :-1].argmin(1)
+    dropped = torch.arange(unit_of.shape[1], device=unit_of.device) > left[:, None]
+    dropped = torch.zeros_like(dropped).scatter(1, unit_of, dropped)
+    return weights.square().sum(1).masked_fill(dropped, math.inf)[:, :-1].argmin(1)
 
 
 class _Newton:
@@ -230,7 +233,7 @@ class _Newton:
             problems, units + 1, samples, dtype=torch.double
         )
         self.columns[:, 1:] = x.mT
-        self.place = torch.arange(-1, units, device=x.device).remainder(units + 1).repeat(problems, 1)
+        self.unit_of = torch.arange(-1, units, device=x.device).remainder(units + 1).repeat(problems, 1)
         """Which unit each column is; the intercept counts as one more unit."""
         self.left = torch.full((problems,), units, device=x.device)
         self.width = units + 1
@@ -249,25 +252,25 @@ class _Newton:
         """Over 2 C, as the pull: it changes by whole samples alone."""
         self.pull: Float[Tensor, "problem row column"] = self.y @ self.columns.mT
 
-    def begin(self, start: Float[Tensor, "problem unit_and_intercept"]) -> None:
-        """Set out from these coefficients."""
-        self.weights = start.double().gather(1, self.place)[:, None]
+    def start_from(self, start: Float[Tensor, "problem unit_and_intercept"]) -> None:
+        """Start the search from these coefficients."""
+        self.weights = start.double().gather(1, self.unit_of)[:, None]
         self.slack = 1 - self.y * (self.weights @ self.columns)
         self.settle()
 
     def by_unit(self) -> Float[Tensor, "problem row unit_and_intercept"]:
         """Return the weights in the order of the units, the intercept last."""
-        return torch.zeros_like(self.weights).scatter(2, self.place[:, None].expand_as(self.weights), self.weights)
+        return torch.zeros_like(self.weights).scatter(2, self.unit_of[:, None].expand_as(self.weights), self.weights)
 
     def settle(self) -> Bool[Tensor, " problem"]:
-        """Take in which samples have crossed the margin since; return which problems have reached their minimum."""
+        """Update which samples lie within the margin; return which problems have reached their minimum."""
         crossed = ((self.slack > 0) != self.active) & (self.slack.abs() > _ON_THE_MARGIN)
         settled = ~((crossed.any(2) | self.short) & self.falls).any(1)
         if not bool(settled.all()):
-            self._take_in(crossed)
+            self._update_active(crossed)
         return settled
 
-    def _take_in(self, crossed: Bool[Tensor, "problem row sample"]) -> None:
+    def _update_active(self, crossed: Bool[Tensor, "problem row sample"]) -> None:
         """Add the samples that now count to the Hessians, and take those out that no longer do."""
         self.active ^= crossed
         machine, sample = crossed.flatten(0, 1).nonzero().unbind(1)
@@ -277,13 +280,13 @@ class _Newton:
         label = self.y.flatten(0, 1)[machine, sample]
         self.pull.flatten(0, 1)[:, : self.width].index_add_(0, machine, signed * label[:, None])
         hessian = self.hessian.flatten(0, 1)[:, : self.width, : self.width]
-        present, counts = (t.tolist() for t in machine.unique_consecutive(return_counts=True))
+        machines, counts = (t.tolist() for t in machine.unique_consecutive(return_counts=True))
         # a padded batch would be as long as the longest: several times the work
-        for one, rows, signed_rows in zip(present, x.split(counts), signed.split(counts), strict=True):
-            hessian[one].addmm_(rows.mT, signed_rows)
+        for machine_number, rows, signed_rows in zip(machines, x.split(counts), signed.split(counts), strict=True):
+            hessian[machine_number].addmm_(rows.mT, signed_rows)
 
     def step(self) -> None:
-        """Go to the minimum that would be, were no sample to cross the margin; less far where the objective rises."""
+        """Go to the minimum of the present quadratic; half as far, again and again, where the objective rises."""
         width = self.width
         factor = torch.linalg.cholesky_ex(self.hessian[..., :width, :width], upper=True).L
         weights = torch.cholesky_solve(self.pull[..., :width, None], factor, upper=True)[..., 0]
@@ -304,21 +307,21 @@ class _Newton:
 
     def drop(self, at: Int[Tensor, " settled"], unit: Int[Tensor, " settled"]) -> None:
         """Drop a unit of each of these problems."""
-        column = (self.place[at] == unit[:, None]).int().argmax(1)
+        column = (self.unit_of[at] == unit[:, None]).int().argmax(1)
         last = self.left[at]
-        self.place[at, column], self.place[at, last] = self.place[at, last], unit
+        self.unit_of[at, column], self.unit_of[at, last] = self.unit_of[at, last], unit
         self.columns[at, column] = self.columns[at, last]
         self.columns[at, last] = 0
-        for each in (self.hessian, self.hessian.mT, self.pull, self.weights):
-            each[at, :, column] = each[at, :, last]
-            each[at, :, last] = 0
-        self.hessian[at, :, last, last] = 1  # any number would do: its weight is 0
-        self.objective[at] = math.inf  # the one of fewer units is another
+        for array in (self.hessian, self.hessian.mT, self.pull, self.weights):
+            array[at, :, column] = array[at, :, last]
+            array[at, :, last] = 0
+        self.hessian[at, :, last, last] = 1  # any number but 0 keeps it positive definite: the weight is 0
+        self.objective[at] = math.inf  # fewer units have another objective, which may be larger
         self.left[at] -= 1
         self.width = int(self.left.max()) + 1
 
-    def only(self, these: Bool[Tensor, " problem"]) -> None:
-        """Go on with these problems alone."""
+    def keep_problems(self, chosen: Bool[Tensor, " problem"]) -> None:
+        """Drop all problems but the chosen ones."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(self, name, value[these])
+                setattr(self, name, value[chosen])

@@ -1,4 +1,4 @@
-"""Attribution: how much of an outcome the state of each unit at one step carries.
+"""Attribution: how much of an outcome each unit's state at one step accounts for.
 
 By integrated gradients from a baseline to the values that all units of one place have at the step.
 """
@@ -28,12 +28,12 @@ from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
 
 SMALL = 1e-6
-"""A gain below this is none: errors are not divided by less."""
+"""Relative errors are divided by at least this: a smaller gain counts as none."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much of an outcome each unit of a place carries at a step, in the sequences that have both.
+    """How much of an outcome each unit of a place accounts for at a step, in the sequences that have both.
 
     Args:
         outcome: what was attributed; of a perplexity, which is no sum over sequences, the cross-entropy.
@@ -55,7 +55,7 @@ class Attribution:
 
     @property
     def error(self) -> Float[np.ndarray, " row"]:
-        """How far the scores of each sequence are from adding up to what is gained."""
+        """How far the sum of each sequence's scores is from the gain."""
         return np.abs(self.scores.sum(1, dtype=float) - self.gained)
 
     @property
@@ -117,10 +117,12 @@ def attribute_all(
     """
     _check(subject, outcomes, place, baseline)
     with subject.clock.phase("pick"):
-        here = _moment(subject, at, place, subject.clean(split))
-        targets = [target(outcome, here.run.sequences, subject.network) for outcome in outcomes]
-        groups = [[t] for t in targets] if baseline == "contrast" else [targets]
-        return [found for group in groups for found in _attributed(subject, at, here, group, baseline, nodes)]
+        state = _step_state(subject, at, place, subject.clean(split))
+        targets = [target(outcome, state.run.sequences, subject.network) for outcome in outcomes]
+        groups = [[each_target] for each_target in targets] if baseline == "contrast" else [targets]
+        return [
+            attribution for group in groups for attribution in _attributed(subject, at, state, group, baseline, nodes)
+        ]
 
 
 def _check(subject: Subject, outcomes: Sequence[Expression], place: Place, baseline: str) -> None:
@@ -151,8 +153,8 @@ ATTRIBUTED = "probability(token, at=...) or cross_entropy()"
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """A place at one step of each sequence."""
+class _StepState:
+    """The state of a place at one step of each sequence."""
 
     run: Activations
     place: Place
@@ -160,15 +162,15 @@ class _Moment:
 
     @property
     def values(self) -> Float[np.ndarray, "batch unit"]:
-        """The values there; NaN in a sequence that lacks the step."""
+        """The values at the step; NaN in a sequence that lacks it."""
         taken = self.run.values[self.place][np.maximum(self.step, 0), np.arange(len(self.step))]
         return np.where((self.step != NOWHERE)[:, None], taken, np.nan)
 
 
-def _moment(subject: Subject, at: Moment, place: Place, run: Activations) -> _Moment:
+def _step_state(subject: Subject, at: Moment, place: Place, run: Activations) -> _StepState:
     if place not in run.values:
         run = _read(subject, run.sequences.examples, place)
-    return _Moment(run, place, moments(at, run.sequences))
+    return _StepState(run, place, moments(at, run.sequences))
 
 
 def _read(subject: Subject, examples: Sequence[Example], place: Place) -> Activations:
@@ -176,20 +178,20 @@ def _read(subject: Subject, examples: Sequence[Example], place: Place) -> Activa
 
 
 def _attributed(
-    subject: Subject, at: Moment, here: _Moment, targets: Sequence[Target], baseline: str, nodes: int | None
+    subject: Subject, at: Moment, state: _StepState, targets: Sequence[Target], baseline: str, nodes: int | None
 ) -> list[Attribution]:
     """The attribution of outcomes that share a baseline, and so a run."""
     network = subject.network
-    _common(*_steps(at, here, network))
-    start = _baseline(baseline, subject, at, here, targets[0])
-    used = [_used(at, here, t, start, network) for t in targets]
+    _common(*_steps(at, state, network))
+    start = _baseline(baseline, subject, at, state, targets[0])
+    used = [_used(at, state, t, start, network) for t in targets]
     sequences = np.flatnonzero(np.any(used, axis=0))
-    onward = Onward.of(network, here.run, here.place, here.step, targets, sequences)
-    values = torch.from_numpy(here.values[sequences]).to(network.device)
+    onward = Onward.of(network, state.run, state.place, state.step, targets, sequences)
+    values = torch.from_numpy(state.values[sequences]).to(network.device)
     try:
         integral = integrated_gradients(onward, values, values.new_tensor(start[sequences]), nodes, onward.at_once)
     except NetworkError as error:
-        raise NetworkError(f"{network.shown}: {here.place[1]} of layer {here.place[0]}: {error}") from error
+        raise NetworkError(f"{network.shown}: {state.place[1]} of layer {state.place[0]}: {error}") from error
     return [_of_target(t.outcome, integral, k, used[k], used[k][sequences]) for k, t in enumerate(targets)]
 
 
@@ -198,29 +200,34 @@ def _of_target(outcome: Expression, integral: Integral, number: int, used: np.nd
     return Attribution(outcome, scores[rows], used, gained[rows], integral.nodes.cpu().numpy()[rows])
 
 
-def _used(at: Moment, here: _Moment, t: Target, baseline: np.ndarray, network: Network) -> Bool[np.ndarray, " batch"]:
-    asked_for = np.any(holds(t.outcome.among, here.run.sequences), axis=0)
+def _used(
+    at: Moment, state: _StepState, target: Target, baseline: np.ndarray, network: Network
+) -> Bool[np.ndarray, " batch"]:
+    among = np.any(holds(target.outcome.among, state.run.sequences), axis=0)
     return _common(
-        *_steps(at, here, network),
-        (asked_for, f"{t.outcome.among} occurs in none with {at}"),
-        (t.last != NOWHERE, f"{t.outcome} is about none with {at}"),
-        (t.last >= here.step if network.causal else t.last != NOWHERE, f"{t.outcome} is decided before {at}"),
+        *_steps(at, state, network),
+        (among, f"{target.outcome.among} occurs in none with {at}"),
+        (target.last != NOWHERE, f"{target.outcome} is about none with {at}"),
+        (
+            target.last >= state.step if network.causal else target.last != NOWHERE,
+            f"{target.outcome} is decided before {at}",
+        ),
         (np.isfinite(baseline).all(1), f"none has a baseline for {at}"),
     )
 
 
-def _steps(at: Moment, here: _Moment, network: Network) -> list[tuple[np.ndarray, str]]:
-    there = here.step != NOWHERE
-    return [(there, f"{at} is in none"), (here.step >= network.bridge, f"{at} is the bridged state in all")]
+def _steps(at: Moment, state: _StepState, network: Network) -> list[tuple[np.ndarray, str]]:
+    has_step = state.step != NOWHERE
+    return [(has_step, f"{at} is in none"), (state.step >= network.bridge, f"{at} is the bridged state in all")]
 
 
 def _common(*conditions: tuple[Any, str]) -> Bool[np.ndarray, " batch"]:
-    """The sequences that meet all that is asked, or why there is none."""
+    """The sequences that meet all conditions; raises Undecidable with the reason of the first that leaves none."""
     used: np.ndarray = np.ones(len(conditions[0][0]), dtype=bool)
-    for meets, otherwise in conditions:
+    for meets, reason in conditions:
         used = used & meets
         if not used.any():
-            raise Undecidable(f"no sequence to attribute: {otherwise}")
+            raise Undecidable(f"no sequence to attribute: {reason}")
     return used
 
 
@@ -228,9 +235,9 @@ def _common(*conditions: tuple[Any, str]) -> Bool[np.ndarray, " batch"]:
 
 
 def _baseline(
-    name: str, subject: Subject, at: Moment, here: _Moment, target: Target
+    name: str, subject: Subject, at: Moment, state: _StepState, target: Target
 ) -> Float[np.ndarray, "batch unit"]:
-    values = here.values
+    values = state.values
     if name == "zero":
         return np.zeros_like(values)
     if name == "mean":
@@ -238,42 +245,44 @@ def _baseline(
     if name == "contrast" and isinstance(target, Probability):
         return _contrast(values, target)
     if name == "past":
-        return _past(here, subject.network.bridge)
-    return _paired(subject, at, here)
+        return _past(state, subject.network.bridge)
+    return _paired(subject, at, state)
 
 
-def _paired(subject: Subject, at: Moment, here: _Moment) -> Float[np.ndarray, "batch unit"]:
-    examples = here.run.sequences.examples
-    exist = np.array([e.pair is not None for e in examples])
-    if not exist.any():
+def _paired(subject: Subject, at: Moment, state: _StepState) -> Float[np.ndarray, "batch unit"]:
+    examples = state.run.sequences.examples
+    has_pair = np.array([e.pair is not None for e in examples])
+    if not has_pair.any():
         raise Undecidable("baseline='pair': no sequence has a pair: Example(text, pair=Example(...))")
     try:
-        there = _moment(subject, at, here.place, _read(subject, [e.pair or e for e in examples], here.place))
+        paired_state = _step_state(
+            subject, at, state.place, _read(subject, [e.pair or e for e in examples], state.place)
+        )
     except Undecidable as error:
         raise Undecidable(f"baseline='pair': in the pairs {error}") from None
-    return np.where(exist[:, None], there.values, np.nan)
+    return np.where(has_pair[:, None], paired_state.values, np.nan)
 
 
-def _past(here: _Moment, bridge: int) -> Float[np.ndarray, "batch unit"]:
+def _past(state: _StepState, bridge: int) -> Float[np.ndarray, "batch unit"]:
     """The mean over the steps before the moment, NaN where there is none; a bridged state is the encoder's."""
-    steps = np.arange(here.run.sequences.time)[:, None]
-    before = ((steps >= bridge) & (steps < here.step))[..., None]
+    steps = np.arange(state.run.sequences.time)[:, None]
+    before = ((steps >= bridge) & (steps < state.step))[..., None]
     with np.errstate(invalid="ignore"):
-        mean: np.ndarray = np.where(before, here.run.values[here.place], 0).sum(0, dtype=float) / before.sum(0)
+        mean: np.ndarray = np.where(before, state.run.values[state.place], 0).sum(0, dtype=float) / before.sum(0)
     return mean
 
 
 def _contrast(values: Float[np.ndarray, "batch unit"], target: Probability) -> Float[np.ndarray, "batch unit"]:
     """For each sequence, the mean over those of other classes; see ``attribute``."""
-    there = np.isfinite(values).all(1)
+    has_step = np.isfinite(values).all(1)
     known = {tokens: number for number, tokens in enumerate(sorted(set(target.asked) - {()}))}
     asked = np.array([known.get(tokens, NOWHERE) for tokens in target.asked])
-    if len(classes := np.unique(asked[there & (asked != NOWHERE)])) > 1:
+    if len(present := np.unique(asked[has_step & (asked != NOWHERE)])) > 1:
         means = np.full((len(known) + 1, values.shape[1]), np.nan)  # the last: of a sequence that asks for none
-        for number in classes:
-            means[number] = values[there & (asked != number) & (asked != NOWHERE)].mean(0, dtype=float)
+        for number in present:
+            means[number] = values[has_step & (asked != number) & (asked != NOWHERE)].mean(0, dtype=float)
         return means[asked]
-    due = there & (target.last != NOWHERE)
+    due = has_step & (target.last != NOWHERE)
     other = due & np.array([not set(d) & set(a) for d, a in zip(target.due, target.asked, strict=True)])
     if not other.any() or (other == due).all():
         where = "in none" if other.any() else "wherever it is asked for"

@@ -1,4 +1,4 @@
-"""What a scan of a long text found: how every unit of a site goes with each of some signals, best first."""
+"""The result of a scan: the correlation and AUROC of every unit of a site with each signal, and rankings by them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Ranking:
 
     Args:
         measure: ``auroc`` or ``correlation``.
-        units: each with the sign by which it goes up with the signal.
+        units: each with the sign that makes it rise with the signal.
         scores: of the units with their signs; NaN where one has none.
     """
 
@@ -67,8 +67,8 @@ class Ranking:
 
     def __repr__(self) -> str:
         following = f", next {self.row(1)}" if len(self) > 1 else ""
-        said = f"{self.row(0)}{following}, median {self.row(self.median)}, of {len(self)} units"
-        return f"{self.measure}({self.signal}): {said}"
+        summary = f"{self.row(0)}{following}, median {self.row(self.median)}, of {len(self)} units"
+        return f"{self.measure}({self.signal}): {summary}"
 
     def __str__(self) -> str:
         ranks = sorted({*range(min(10, len(self))), self.median})
@@ -94,10 +94,10 @@ class Scan:
         return f"Scan of {units} units of {self.site} over {self.steps:,} steps: {', '.join(self.scored)}"
 
     def __getitem__(self, name: str) -> Scored:
-        """Return what was found for a signal, by its name.
+        """Return the scores of the units against a signal, by its name.
 
         Raises:
-            SpecError: no signal of that name was asked for.
+            SpecError: no signal of that name was scanned.
         """
         if name not in self.scored:
             raise SpecError(f"no signal {name!r} was scanned{did_you_mean(str(name), self.scored)}")
@@ -109,16 +109,17 @@ class Scan:
         Args:
             by: ``auroc`` or ``correlation``; None takes the AUROC where there is one.
         """
-        found = self[name]
-        by = by or ("correlation" if found.auroc is None else "auroc")
+        scored = self[name]
+        by = by or ("correlation" if scored.auroc is None else "auroc")
         if by not in ("auroc", "correlation"):
             raise SpecError(f"ranking(by={by!r}): expected 'auroc' or 'correlation'")
-        scores = found.auroc if by == "auroc" else found.correlation
+        scores = scored.auroc if by == "auroc" else scored.correlation
         if scores is None:
-            raise SpecError(f"ranking({name!r}, by='auroc'): {found.signal} is a number, it does not hold or not")
+            raise SpecError(f"ranking({name!r}, by='auroc'): {scored.signal} is a number, it does not hold or not")
         neutral = 0.5 if by == "auroc" else 0.0
         signs = np.where(scores < neutral, -1, 1)
         scores = neutral + signs * (scores - neutral)
+        # NaN sorts as -1, below every score, since signs have made all others at least neutral
         order = np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable")
         units = [Unit(self.site, int(index), sign=int(signs[index])) for index in order]
-        return Ranking(found.signal, by, units, scores[order])
+        return Ranking(scored.signal, by, units, scores[order])

@@ -31,10 +31,10 @@ from neuronspec.language.units import Units
 
 @dataclass(frozen=True)
 class Look:
-    """What a claim is compared on: so many sequences of one network.
+    """What a claim is judged on in one look: the first sequences of one network, and its controls' data.
 
     Args:
-        twin: gives the network before training on as many sequences; None where that cannot be had.
+        twin: gives the network before training on as many sequences; None where there is none.
         census: whether the sequences are all there are.
         level: of the intervals.
         drawn: what the measure is for random units; or why there are none. It is measured in one batch with the
@@ -47,8 +47,8 @@ class Look:
     level: float
     drawn: Estimate | str = ""
 
-    def compare(self, ours: Estimate, control: Estimate) -> Control:
-        return compare(ours, control, self.census, self.level)
+    def compare(self, estimate: Estimate, control: Estimate) -> Control:
+        return compare(estimate, control, self.census, self.level)
 
 
 Measured: TypeAlias = Callable[[Look, Claim, Lane, Estimate], Control | None]
@@ -72,7 +72,7 @@ class ControlKind:
 
 
 def controls_of(claim: Claim) -> list[ControlKind]:
-    """Return the controls that a claim may have, in the order in which they are measured and told."""
+    """Return the controls that a claim may have, in the order in which they are measured and reported."""
     return [*CONTROLS, *rivals_of(claim)]
 
 
@@ -81,26 +81,26 @@ def rivals_of(claim: Claim) -> list[ControlKind]:
     return [MATCHED_DISPLACEMENT if rival == matched_displacement() else _rival(rival) for rival in claim.rivals]
 
 
-def measured_controls(look: Look, claim: Claim, own: Lane, ours: Estimate) -> dict[str, Control]:
+def measured_controls(look: Look, claim: Claim, claimed: Lane, estimate: Estimate) -> dict[str, Control]:
     """Return the controls of a claim by name."""
     controls: dict[str, Control] = {}
     for kind in controls_of(claim):
-        control = kind.measure(look, claim, own, ours)
+        control = kind.measure(look, claim, claimed, estimate)
         if control is not None:
             controls[kind.name] = replace(control, required=kind.required)
     return controls
 
 
-def _random_units(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control | None:
+def _random_units(look: Look, claim: Claim, claimed: Lane, estimate: Estimate) -> Control | None:
     if not bases_beyond_size(claim.measure):
         return None
     if isinstance(look.drawn, str):
         return Control(note=look.drawn)
-    drawn = as_found(claim.measure, ours, look.drawn)
-    return replace(look.compare(ours, drawn), p=p_value(claim, float(ours.values[0]), drawn.values))
+    drawn = as_found(claim.measure, estimate, look.drawn)
+    return replace(look.compare(estimate, drawn), p=p_value(claim, float(estimate.values[0]), drawn.values))
 
 
-def _untrained_twin(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control | None:
+def _untrained_twin(look: Look, claim: Claim, claimed: Lane, estimate: Estimate) -> Control | None:
     if not any(isinstance(part, Units) for part in claim.measure.walk()):
         return None
     twin = look.twin()
@@ -110,28 +110,28 @@ def _untrained_twin(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Cont
         lane = found(claim.measure, twin)
         if any(not all(lane[base].sizes) for base in bases_beyond_size(claim.measure)):
             return Control(note="finds no such unit")
-        theirs = as_found(claim.measure, ours, of_claim(claim, View(twin, [lane])))
+        theirs = as_found(claim.measure, estimate, of_claim(claim, View(twin, [lane])))
         if not look.census and theirs.contributing < FEWEST_SEQUENCES:
             return Control(note=f"only {theirs.contributing:g} of its sequences contribute")
-        return look.compare(ours, theirs)
+        return look.compare(estimate, theirs)
     except (NetworkError, Undecidable) as error:
         return Control(note=str(error))
 
 
-def _shuffled_labels(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control | None:
+def _shuffled_labels(look: Look, claim: Claim, claimed: Lane, estimate: Estimate) -> Control | None:
     if not isinstance(claim.measure, probe):
         return None
     shuffled = replace(claim, measure=replace(claim.measure, labels=Shuffled(claim.measure.labels)))
     try:
-        return look.compare(ours, of_claim(shuffled, View(look.subject, [own])))
-    except Undecidable as error:  # of rare labels, too few may be left where any may fall to any sequence
+        return look.compare(estimate, of_claim(shuffled, View(look.subject, [claimed])))
+    except Undecidable as error:  # shuffling may leave too few sequences with a rare label
         return Control(note=str(error))
 
 
-def _matched_displacement(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control:
+def _matched_displacement(look: Look, claim: Claim, claimed: Lane, estimate: Estimate) -> Control:
     try:
-        lanes = lanes_of_matched_displacement(claim.measure, own, look.subject, _rng(claim, look.subject))
-        return look.compare(ours, of_claim(claim, View(look.subject, lanes)))
+        lanes = lanes_of_matched_displacement(claim.measure, claimed, look.subject, _rng(claim, look.subject))
+        return look.compare(estimate, of_claim(claim, View(look.subject, lanes)))
     except (NetworkError, Undecidable) as error:
         return Control(note=str(error))
 
@@ -139,9 +139,11 @@ def _matched_displacement(look: Look, claim: Claim, own: Lane, ours: Estimate) -
 def _rival(signal: Expression) -> ControlKind:
     """The control in which another signal takes the place of the claimed one."""
 
-    def measure(look: Look, claim: Claim, own: Lane, ours: Estimate) -> Control:
+    def measure(look: Look, claim: Claim, claimed: Lane, estimate: Estimate) -> Control:
         other = replace(claim, measure=replace(claim.measure, signal=signal), rivals=())
-        return look.compare(ours, _like(ours, of_claim(other, View(look.subject, [own])), claim.measure))
+        return look.compare(
+            estimate, _oriented_like(estimate, of_claim(other, View(look.subject, [claimed])), claim.measure)
+        )
 
     return ControlKind(f"rival {signal}", measure)
 
@@ -151,31 +153,31 @@ CONTROLS = (
     ControlKind("untrained twin", _untrained_twin, column=True),
     ControlKind("shuffled labels", _shuffled_labels),
 )
-"""Those that no author has to ask for."""
+"""The controls that every claim may have, whether or not its author asks for them."""
 
 MATCHED_DISPLACEMENT = ControlKind("matched displacement", _matched_displacement, required=True)
 
 REQUIRED = {control.name for control in (*CONTROLS, MATCHED_DISPLACEMENT) if control.required}
 
 
-def as_found(measure: Expression, ours: Estimate, control: Estimate) -> Estimate:
-    """Picks by a score are oriented when they are made; what stands in for other units is oriented here."""
-    return control if all(base.oriented for base in bases(measure)) else _like(ours, control, measure)
+def as_found(measure: Expression, estimate: Estimate, control: Estimate) -> Estimate:
+    """Orient a control as the claimed units are; picks by a score were oriented when they were made."""
+    return control if all(base.oriented for base in bases(measure)) else _oriented_like(estimate, control, measure)
 
 
-def _like(ours: Estimate, control: Estimate, measure: Expression) -> Estimate:
-    return oriented(control, getattr(measure, "centre", None), float(ours.values[0]))
+def _oriented_like(estimate: Estimate, control: Estimate, measure: Expression) -> Estimate:
+    return oriented(control, getattr(measure, "centre", None), float(estimate.values[0]))
 
 
-def stand_ins(claim: Claim, own: Lane, subject: Subject) -> list[Lane]:
-    """Return lanes of random units in place of a claim's own; none where it is about no values of units."""
+def stand_ins(claim: Claim, claimed: Lane, subject: Subject) -> list[Lane]:
+    """Return lanes of random units in place of the claimed ones; none for a claim that reads no unit's values."""
     if not bases_beyond_size(claim.measure):
         return []
     draw = independent_lanes if isinstance(claim.measure, overlap) else random_lanes
-    return draw(own, subject.sizes, _rng(claim, subject))
+    return draw(claimed, subject.sizes, _rng(claim, subject))
 
 
 def _rng(claim: Claim, subject: Subject) -> np.random.Generator:
-    """The draws depend on what is measured and on the seed, not on what else was asked for."""
+    """A generator seeded by what is measured and the network's seed, so that draws do not depend on other claims."""
     network = subject.network
     return np.random.default_rng([int(claim.evidence_key(network.name), 16), network.seed, DRAWS])

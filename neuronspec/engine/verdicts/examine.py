@@ -1,4 +1,4 @@
-"""What one network says to claims: the work of one worker.
+"""One network examined on claims: the work of one worker.
 
 A worker gets data only: claims, a recipe, weights or where they are, sequences; never a function of a spec or task.
 """
@@ -39,7 +39,7 @@ from neuronspec.networks.training import untrained
 
 @dataclass(frozen=True)
 class Checkpointed:
-    """A network that somebody else has trained, and the same before training, where that can be had."""
+    """A network trained elsewhere, and the same before training where that is available."""
 
     network: Network
     twin: Network | None
@@ -96,14 +96,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one network said to one claim.
+    """The outcome of one claim on one network.
 
     Args:
-        outcome: None where a worker cannot tell: a task's own measure is a function of a task file, so it is measured
+        outcome: None where a worker cannot judge: a task's own measure is a function of a task file, so it is measured
             where that is loaded, on what the network generated.
         seconds: what the claim took by itself, by phase.
-        shared: its part of the work that several claims asked for, by phase.
-        mutants: what each mutant of the claim came to.
+        shared: its part of the work shared between claims, by phase.
+        mutants: the outcome of each mutant of the claim.
     """
 
     outcome: Outcome | None
@@ -114,11 +114,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Examined:
-    """What one network said.
+    """The outcomes of all claims on one network.
 
     Args:
         answers: one per claim.
-        generated: what the network made of the examples of each of the task's own measures.
+        generated: what the network generated from the examples of each of the task's own measures.
         parity: the largest difference that each check of the network found.
     """
 
@@ -130,7 +130,7 @@ class Examined:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What the claims came to, without those on a task's own measure, which are still to be measured."""
+        """The outcomes of the claims, without those on a task's own measure, which are still to be measured."""
         return [answer.outcome for answer in self.answers if answer.outcome is not None]
 
 
@@ -150,7 +150,7 @@ def subject_of(request: Request) -> tuple[Subject, str]:
     with one_thread():
         examination = _Examination(request)
         examination.prepare()
-        examination.want_sequences()
+        examination.require_sequences()
         return examination.subject, examination.unlearnt
 
 
@@ -174,7 +174,7 @@ class _Examination:
 
     @cached_property
     def twin(self) -> Subject | None:
-        """The same network before training, where that can be had."""
+        """The same network before training, where that is available."""
         request = self.request
         if request.recipe is None:
             return self._subject(request.given.twin, *self.splits) if request.given and request.given.twin else None
@@ -184,18 +184,20 @@ class _Examination:
     def _subject(self, network: Network, discovery: Sequence[Example], verification: Sequence[Example]) -> Subject:
         request = self.request
         recorded = places(request.claims, network.sizes)
-        own = bool(request.generated_only)
-        return Subject(network, discovery, verification, recorded, self.clock, request.temperature, asked=own)
+        generates = bool(request.generated_only)
+        return Subject(network, discovery, verification, recorded, self.clock, request.temperature, asked=generates)
 
     def _completed(self, examples: Sequence[Example]) -> Sequence[Example]:
-        """The examples as the network puts them itself, where its run is as the task wants it."""
+        """The examples with the network's own texts, where its run meets the task's ``generated_only`` claims."""
         pairs = [e.pair or e for e in examples]
-        ours, others = (self_generated(self.prompts, split, self.request.generated_only) for split in (examples, pairs))
-        both = [(e, pair) for e, pair in zip(ours, others, strict=True) if e is not None]
-        return [e if e.pair is None else replace(e, pair=pair) for e, pair in both]
+        completed, completed_pairs = (
+            self_generated(self.prompts, split, self.request.generated_only) for split in (examples, pairs)
+        )
+        both_completed = [(e, pair) for e, pair in zip(completed, completed_pairs, strict=True) if e is not None]
+        return [e if e.pair is None else replace(e, pair=pair) for e, pair in both_completed]
 
     def prepare(self) -> None:
-        """Find out whether the network is what it was made from, and can do its task; and what it says itself."""
+        """Check the network against its origin, measure its competence, and let it generate where asked for."""
         self.prompts.clean("verification")
         self.parity = check_parity(self.prompts.network)
         self.competence = float(estimate(self.request.competence.measure, View(self.prompts, [{}])).values[0])
@@ -205,7 +207,7 @@ class _Examination:
 
     @property
     def unlearnt(self) -> str:
-        """In what the network has not learnt its task; empty where it has."""
+        """Why the network counts as not having learnt its task; empty where it has."""
         met = self.request.competence.met_by(self.competence)
         return "" if met else f"does not meet {self.request.competence}: {self.competence:.3g}"
 
@@ -220,7 +222,7 @@ class _Examination:
         return Examined(self.request.seed, not self.unlearnt, self._answers(trouble), generated, self.parity)
 
     def _answers(self, trouble: str) -> list[Answer]:
-        """What the network says to each claim; where there is trouble with itself, only that."""
+        """The answer to each claim; where the network itself is at fault, only that error."""
         outcomes, claims = [], self.request.claims
         for number, claim in enumerate(claims):
             self.clock.claim = number
@@ -231,15 +233,15 @@ class _Examination:
         return [Answer(*parts) for parts in zip(outcomes, seconds, shared, mutants, strict=True)]
 
     def _mutants(self, claim: Claim) -> dict[str, Outcome]:
-        """What a claim comes to with something wrong on purpose; only one that is said to hold can fail to notice."""
+        """The outcomes of a claim's mutants; only a claim that is expected to be supported has any."""
         if not self.request.mutate or claim.expected != "supported":
             return {}
         outcomes = {m.name: self._outcome(m.claim, m) for m in mutants_of(claim)}
         return {name: outcome for name, outcome in outcomes.items() if outcome is not None}
 
     def _complete(self, examples: Sequence[Example]) -> list[Completion]:
-        ours = self.subject
-        return Subject(ours.network, examples, examples, [], self.clock, ours.temperature).completions()
+        subject = self.subject
+        return Subject(subject.network, examples, examples, [], self.clock, subject.temperature).completions()
 
     def _outcome(self, claim: Claim, mutant: Mutant | None = None) -> Outcome | None:
         about_units = any(isinstance(e, Units) for e in claim.walk())
@@ -258,7 +260,7 @@ class _Examination:
         except (Undecidable, NetworkError) as error:
             verdict = "undecided" if isinstance(error, Undecidable) else "error"
             return Outcome(verdict, reason=str(error))
-        except Exception as error:  # one claim that breaks must not take the evidence of the others with it
+        except Exception as error:  # one claim that breaks must not lose the evidence of the others
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Outcome(
@@ -272,7 +274,7 @@ class _Examination:
         would err in up to 15 % of claims. At 1 - 0.05 / 3 = 98.3 % each, it is 5 % in all.
         """
         of_network, wrong = of_one_network(claim), mutant.wrong if mutant else ""
-        self.want_sequences()
+        self.require_sequences()
         sizes = interim_looks(len(self.subject.verification), self.request.census)
         if isinstance(claim.measure, median_over_seeds):  # its networks give values, not verdicts
             sizes = sizes[-1:]
@@ -286,11 +288,11 @@ class _Examination:
                 continue
             if outcome.verdict != "undecided":
                 break
-        # what networks generate themselves is not the same sequences in each, so no influence has its like in another
+        # texts that networks generate differ between networks, so influences cannot be paired by sequence
         return replace(outcome, influences=()) if self.request.generated_only else outcome
 
     def _look(self, sequences: int, level: float, wrong: str) -> Look:
-        """What a claim is judged on in one look; where the network is wrong on purpose, it is its twin, with none."""
+        """What a claim is judged on in one look; a mutant of the network is its twin, which has no twin itself."""
 
         def twin() -> Subject | None:
             return self.twin and self.twin.first(sequences)
@@ -302,8 +304,8 @@ class _Examination:
             raise NotApplicable("there is no untrained twin")
         return Look(mutated, lambda: None, self.request.census, level)
 
-    def want_sequences(self) -> None:
-        """Raise Undecidable where no run is as the task wants it."""
+    def require_sequences(self) -> None:
+        """Raise Undecidable where no run meets the task's ``generated_only`` claims."""
         if not self.subject.verification or not self.subject.discovery:
             raise Undecidable(f"no run of {len(self.request.verification)} prompts meets what the task asks of them")
 

@@ -32,7 +32,7 @@ class Control:
         difference: the interval of (claimed - control), paired by sequence.
         interval: of the value.
         draws: how many there were.
-        note: why it could not be measured, and so does not speak against the claim; empty otherwise.
+        note: why it could not be measured, and so is no evidence against the claim; empty otherwise.
         p: how often chance does as well, ``(b + 1) / (draws + 1)`` for ``b`` draws that do; reported only.
     """
 
@@ -46,32 +46,35 @@ class Control:
     """Whether the claim is undecided where it could not be measured: its author asked for it."""
 
 
-def p_value(claim: Claim, own: float, drawn: Float[np.ndarray, " lane"]) -> float:
-    """Return how often a draw lies as far on the claimed side, ``(b + 1) / (n + 1)``; NaN for a claim of both sides."""
+def p_value(claim: Claim, value: float, drawn: Float[np.ndarray, " lane"]) -> float:
+    """Return how often a draw lies as far on the claimed side, ``(b + 1) / (n + 1)``; NaN for a claim of both sides.
+
+    The claimed units count as one more draw, so 20 draws that are all worse give 1 / 21, never 0.
+    """
     finite = drawn[np.isfinite(drawn)]
     if not len(finite) or (claim.low is not None and claim.high is not None):
         return math.nan
-    as_good = finite >= own if claim.low is not None else finite <= own
+    as_good = finite >= value if claim.low is not None else finite <= value
     return float((as_good.sum() + 1) / (len(finite) + 1))
 
 
-def compare(own: Estimate, control: Estimate, census: bool, level: float = LEVEL) -> Control:
-    """Set lane 0 of ``own`` against the mean over all lanes of ``control``."""
+def compare(claimed: Estimate, control: Estimate, census: bool, level: float = LEVEL) -> Control:
+    """Compare lane 0 of ``claimed`` with the mean over all lanes of ``control``, paired by sequence."""
     drawn = control.values
     finite = np.isfinite(drawn)
     if not finite.any():
         return Control(draws=len(drawn), note="undefined there")
     value = float(drawn[finite].mean())
     if census:
-        gap = float(own.values[0]) - value
+        gap = float(claimed.values[0]) - value
         return Control(value, (gap, gap), int(finite.sum()), interval=(value, value))
-    if own.binary and control.binary:
-        own, control = replace(own, sums=own.sums[:1]).with_doubt(), control.with_doubt(0)
-    weights = resamples(own.sums.shape[1])
-    stands_in = _mean_of_defined(control.at(weights)[finite])
-    gaps = replace(own, sums=own.sums[:1]).at(weights)[0] - stands_in
-    cut = expanded(level, min(own.contributing, control.contributing))
-    return Control(value, percentiles(gaps, cut), int(finite.sum()), interval=percentiles(stands_in, cut))
+    if claimed.binary and control.binary:  # both get the same two sequences, yes and no the other way round
+        claimed, control = replace(claimed, sums=claimed.sums[:1]).with_doubt(), control.with_doubt(0)
+    weights = resamples(claimed.sums.shape[1])
+    controls = _mean_of_defined(control.at(weights)[finite])
+    differences = replace(claimed, sums=claimed.sums[:1]).at(weights)[0] - controls
+    cut = expanded(level, min(claimed.contributing, control.contributing))
+    return Control(value, percentiles(differences, cut), int(finite.sum()), interval=percentiles(controls, cut))
 
 
 def _mean_of_defined(values: Float[np.ndarray, "lane resample"]) -> Float[np.ndarray, " resample"]:
@@ -83,7 +86,7 @@ def _mean_of_defined(values: Float[np.ndarray, "lane resample"]) -> Float[np.nda
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one network says to a claim."""
+    """The verdict of one network on a claim, and the numbers behind it."""
 
     verdict: str
     value: float = math.nan
@@ -92,29 +95,31 @@ class Outcome:
     units: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     reason: str = ""
     sequences: int = 0
-    """On how many it was judged: as many as the verdict took."""
+    """The number of sequences it was judged on: that of the look that decided."""
     rankings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What each pick went by."""
+    """The scores behind each pick."""
     influences: Sequence[float] = ()
-    """How far each sequence draws the value, see ``influences``; none for a census."""
+    """The influence of each sequence on the value, see ``influences``; none for a census."""
 
 
-def judge(claim: Claim, own: Estimate, controls: Mapping[str, Control], census: bool, level: float = LEVEL) -> Outcome:
+def judge(
+    claim: Claim, estimate: Estimate, controls: Mapping[str, Control], census: bool, level: float = LEVEL
+) -> Outcome:
     """Return the verdict of one network: the bound first, then whether what stands in for the units meets it too."""
-    value, number = float(own.values[0]), own.sums.shape[1]
-    reason = too_few(own, census) if math.isfinite(value) else ""
+    value, sequences = float(estimate.values[0]), estimate.sums.shape[1]
+    reason = too_few(estimate, census) if math.isfinite(value) else ""
     if reason:
-        return Outcome("undecided", value, controls=dict(controls), reason=reason, sequences=number)
-    ends = interval(own, census, level)
+        return Outcome("undecided", value, controls=dict(controls), reason=reason, sequences=sequences)
+    ends = interval(estimate, census, level)
     verdict, reason = concluded(claim, value, ends, controls)
-    drawn = () if census else influences(own)
-    return Outcome(verdict, value, ends, dict(controls), reason=reason, sequences=number, influences=drawn)
+    drawn = () if census else influences(estimate)
+    return Outcome(verdict, value, ends, dict(controls), reason=reason, sequences=sequences, influences=drawn)
 
 
 def concluded(
     claim: Claim, value: float, ends: tuple[float, float], controls: Mapping[str, Control]
 ) -> tuple[str, str]:
-    """Return the verdict that a value, its interval and its controls lead to, and what to say of it."""
+    """Return the verdict that follows from a value, its interval and its controls, and the reason."""
     verdict, reason = against_bound(claim, value, *ends)
     if verdict == "supported" and not claim.side_effect:
         return _against_controls(claim, controls)
@@ -124,7 +129,7 @@ def concluded(
 def interim_looks(sequences: int, census: bool) -> list[int]:
     """Return on how many sequences a claim is judged, and if it stays undecided, on how many next.
 
-    A quarter of them, half, all; those that would be too few to judge by are left out: 25, 50 and 100 of 100, but
+    A quarter of them, half, all; looks with too few sequences to judge by are left out: 25, 50 and 100 of 100, but
     15 and 30 of 30, as a quarter would be 7. Most claims lie far from their bound, and a quarter decides them.
     """
     sizes = [sequences // 4, sequences // 2, sequences]
@@ -154,11 +159,11 @@ def too_few(estimate: Estimate, census: bool) -> str:
 
 
 def _against_controls(claim: Claim, controls: Mapping[str, Control]) -> tuple[str, str]:
-    able = {name: c for name, c in controls.items() if math.isfinite(c.value)}
-    for name, control in able.items():
+    defined = {name: c for name, c in controls.items() if math.isfinite(c.value)}
+    for name, control in defined.items():
         if claim.met_by(control.value):
             return "unspecific", f"{name} meets the bound as well ({control.value:.3g})"
-    for name, control in able.items():
+    for name, control in defined.items():
         if not beaten(claim, *control.difference):
             return "undecided", f"the difference to {name} may be zero"
         if any(claim.met_by(end) for end in control.interval):

@@ -1,4 +1,4 @@
-"""One look at a claim: its units, what stands in for them, its controls -> the outcome on so many sequences."""
+"""One look at a claim: its units, random units and other controls -> the outcome on the sequences of the look."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NotApplicable(NeuronspecError):
 
 
 def judged(look: Look, claim: Claim, wrong: str = "") -> Outcome:
-    """Return what a network says to a claim on the sequences of one look.
+    """Return the outcome of a claim on the sequences of one look.
 
     Args:
         wrong: what is wrong on purpose, see ``Mutant``.
@@ -35,47 +35,49 @@ def judged(look: Look, claim: Claim, wrong: str = "") -> Outcome:
         Undecidable: a pick finds no unit, or what is measured never occurs.
     """
     subject = look.subject
-    own = found(claim.measure, subject)
-    _want_units(claim, own)
-    others = stand_ins(claim, own, subject)
+    claimed = found(claim.measure, subject)
+    _require_units(claim, claimed)
+    others = stand_ins(claim, claimed, subject)
     if wrong == "units":
         if not others:
             raise NotApplicable(TOO_FEW_OTHERS)
-        own, others = others[0], others[1:]
-    ours, drawn = _estimated(claim, own, others, subject)
-    controls = measured_controls(replace(look, drawn=drawn), claim, own, ours)
-    outcome = judge(claim, ours, controls, look.census, look.level)
-    shown = {repr(base): units(base, own, subject.sizes).as_json() for base in own}
-    rankings = {repr(base): subject.rankings[base].as_json() for base in own if base in subject.rankings}
+        claimed, others = others[0], others[1:]
+    estimate, drawn = _estimated(claim, claimed, others, subject)
+    controls = measured_controls(replace(look, drawn=drawn), claim, claimed, estimate)
+    outcome = judge(claim, estimate, controls, look.census, look.level)
+    shown = {repr(base): units(base, claimed, subject.sizes).as_json() for base in claimed}
+    rankings = {repr(base): subject.rankings[base].as_json() for base in claimed if base in subject.rankings}
     return replace(outcome, units=shown, rankings=rankings)
 
 
-def _want_units(claim: Claim, own: Lane) -> None:
+def _require_units(claim: Claim, claimed: Lane) -> None:
     for base in bases_beyond_size(claim.measure):
-        if not all(own[base].sizes):
+        if not all(claimed[base].sizes):
             raise Undecidable(f"{base} finds no unit")
 
 
-def _estimated(claim: Claim, own: Lane, others: Sequence[Lane], subject: Subject) -> tuple[Estimate, Estimate | str]:
-    """The measure of the claimed units, and of all that stands in for them; or why there is none of these.
+def _estimated(
+    claim: Claim, claimed: Lane, others: Sequence[Lane], subject: Subject
+) -> tuple[Estimate, Estimate | str]:
+    """The measure of the claimed units, and of the random ones, or why there is none of these.
 
     All are lanes of one batch, as a run of many sequences costs little more than one of few. Of ``cell[2]`` and 20
     random units of 100 sequences that is an edited run of 2,100 rows, and sums ``[21, 100, ...]``: lane 0 is ours.
     """
     try:
-        everything = of_claim(claim, View(subject, [own, *others]))
-    except (NetworkError, Undecidable):  # of one draw alone, it must not take the others with it
-        ours = of_claim(claim, View(subject, [own]))
-        return ours, _one_by_one(claim, others, subject)
-    ours, drawn = (replace(everything, sums=sums) for sums in (everything.sums[:1], everything.sums[1:]))
-    return ours, drawn if len(drawn.sums) else TOO_FEW_OTHERS
+        everything = of_claim(claim, View(subject, [claimed, *others]))
+    except (NetworkError, Undecidable):  # a draw that fails must not take the others with it
+        estimate = of_claim(claim, View(subject, [claimed]))
+        return estimate, _one_by_one(claim, others, subject)
+    estimate, drawn = (replace(everything, sums=sums) for sums in (everything.sums[:1], everything.sums[1:]))
+    return estimate, drawn if len(drawn.sums) else TOO_FEW_OTHERS
 
 
 def _one_by_one(claim: Claim, others: Sequence[Lane], subject: Subject) -> Estimate | str:
-    able, reason = [], ""
+    measured, reason = [], ""
     for lane in others:
         try:
-            able.append(of_claim(claim, View(subject, [lane])))
+            measured.append(of_claim(claim, View(subject, [lane])))
         except (NetworkError, Undecidable) as error:
             reason = str(error)
-    return replace(able[0], sums=np.concatenate([e.sums for e in able])) if able else reason
+    return replace(measured[0], sums=np.concatenate([e.sums for e in measured])) if measured else reason

@@ -15,11 +15,11 @@ from neuronspec.language.interventions import Intervention
 NEAR = 0.2
 """How far the displacement of a random set may be from that of the claimed one, as a share of it."""
 TRIES = 10
-"""So many orders at most are drawn for each set."""
+"""At most so many orders are drawn per wanted set."""
 
 
 def lanes_of_matched_displacement(
-    measure: Expression, own: Lane, subject: Subject, rng: np.random.Generator
+    measure: Expression, claimed: Lane, subject: Subject, rng: np.random.Generator
 ) -> list[Lane]:
     """Return lanes in which random other units stand in for the edited ones, as many as move the state as far.
 
@@ -30,15 +30,15 @@ def lanes_of_matched_displacement(
             together do not move as far.
     """
     under = next(part for part in measure.walk() if isinstance(part, Intervention))
-    if len(own) != 1 or bases(under) != list(own) or any(edit.spares for edit in under.single_edits()):
+    if len(claimed) != 1 or bases(under) != list(claimed) or any(edit.spares for edit in under.single_edits()):
         raise Undecidable("matched_displacement() stands in for one pick, and the edit must be of that alone")
-    ((base, chosen),) = own.items()
+    ((base, chosen),) = claimed.items()
     everything = {base: units(base.of_site, {}, subject.sizes)}  # type: ignore[attr-defined]
     generates = any(getattr(part, "generates", False) for part in measure.walk())
     moved = subject.displacement(under, everything, generates)
     examples = subject.verification
     drawn = {
-        value: _as_far(one, np.nanmean(moved[rows], 0), rng)
+        value: _sets_as_displaced(one, np.nanmean(moved[rows], 0), rng)
         for value, one, rows in sets_of(chosen, examples)
         if np.isfinite(moved[rows]).any()
     }
@@ -47,16 +47,19 @@ def lanes_of_matched_displacement(
     return [{base: UnitSets(chosen.symbols, {v: sets[d] for v, sets in drawn.items()})} for d in range(DRAWS)]
 
 
-def _as_far(own: UnitSet, moved: Float[np.ndarray, " unit"], rng: np.random.Generator) -> list[UnitSet]:
-    """Random sets of the other units, each so large that it comes nearest to the displacement of these."""
-    wanted = moved[list(own.indices)].sum()
-    rest = np.array([i for i in range(len(moved)) if i not in own.indices], dtype=int)
+def _sets_as_displaced(
+    claimed: UnitSet, displacement: Float[np.ndarray, " unit"], rng: np.random.Generator
+) -> list[UnitSet]:
+    """Random sets of the other units, each as large as brings it nearest to the displacement of the claimed ones."""
+    target = displacement[list(claimed.indices)].sum()
+    rest = np.array([i for i in range(len(displacement)) if i not in claimed.indices], dtype=int)
     sets: list[UnitSet] = []
     for _ in range(TRIES * DRAWS if len(rest) else 0):
+        # displacements 1, 2, 4 in this order add up to 1, 3, 7: for a target of 3, the first two units are taken
         order = rng.permutation(rest)
-        apart = np.abs(moved[order].cumsum() - wanted)
-        if len(sets) < DRAWS and apart.min() <= NEAR * wanted:
-            sets.append(own.holding(order[: int(apart.argmin()) + 1].tolist()))
+        distance = np.abs(displacement[order].cumsum() - target)
+        if len(sets) < DRAWS and distance.min() <= NEAR * target:
+            sets.append(claimed.holding(order[: int(distance.argmin()) + 1].tolist()))
     if len(sets) < DRAWS:
         raise Undecidable("too few other units move the state about as far")
     return sets

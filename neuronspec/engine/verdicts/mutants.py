@@ -18,7 +18,7 @@ class Mutant:
     """A claim to be judged, and what else is wrong.
 
     Args:
-        wrong: ``units``: others stand in for them; ``network``: the untrained one does; empty where it is the claim.
+        wrong: ``units``: random units replace them; ``network``: the untrained one does; else empty.
     """
 
     name: str
@@ -31,7 +31,7 @@ def mutants_of(claim: Claim) -> Iterator[Mutant]:
     if isinstance(claim.measure, task_measure) or any(
         part.side_effect for part in claim.walk() if isinstance(part, Claim)
     ):
-        return  # that something does *not* change is true of other units too
+        return  # a claim that something does *not* change holds for other units too
     if bases_beyond_size(claim.measure):
         yield Mutant("wrong units", claim, "units")
     shuffled = with_shuffled_labels(claim)
@@ -56,7 +56,7 @@ def _by_position(part: Expression) -> Expression:
 
 
 def bases_beyond_size(expression: Expression) -> list[Base]:
-    """Return the picks and named units whose values matter: of a size only the number does, and it may be none."""
+    """Return the picks and named units whose values matter; for a size only their number does, which may be 0."""
     if isinstance(expression, size):
         return []
     if isinstance(expression, Base):

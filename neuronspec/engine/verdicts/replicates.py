@@ -1,4 +1,4 @@
-"""What single networks say -> the verdict on a claim, over seeds."""
+"""Outcomes of single networks -> the verdict on a claim, over seeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Settled:
     Args:
         value: the median over seeds (of a word over seeds, its own value).
         interval: the range from the smallest to the largest value (of a word over seeds, its 95 % interval).
-        reason: what to say where the verdict does not say it all.
+        reason: the explanation that is shown with the verdict; empty where none is needed.
     """
 
     verdict: str
@@ -37,7 +37,7 @@ class Settled:
 
 
 def of_one_network(claim: Claim) -> Claim:
-    """Return what a claim asks of each network: if it is over seeds, its inner claim, or its bound on the measure."""
+    """Return the claim for each network: of one over seeds, its inner claim, or its bound on the measure."""
     if isinstance(claim.measure, share_of_seeds):
         return claim.measure.claim
     if isinstance(claim.measure, median_over_seeds):
@@ -63,7 +63,7 @@ def settle(claim: Claim, outcomes: Sequence[Outcome], replication: float) -> Set
 
 
 def over_seeds(outcomes: Sequence[Outcome], replication: float) -> tuple[str, str]:
-    """Return the verdict that enough of the learnt networks hold, and what to say where they do not."""
+    """Return the verdict of enough of the learnt networks, or *undecided* and the reason where they disagree."""
     settled = _beyond_judging(outcomes)
     if settled is not None:
         return settled.verdict, settled.reason
@@ -76,7 +76,7 @@ def over_seeds(outcomes: Sequence[Outcome], replication: float) -> tuple[str, st
 
 
 def _beyond_judging(outcomes: Sequence[Outcome]) -> Settled | None:
-    """The verdict where there is none to count: an error, a site that is not there, networks that never learnt."""
+    """The verdict where none can be counted: an error, a missing site, or too few networks that learnt."""
     for outcome in outcomes:
         if outcome.verdict in NO_VERDICT:
             return Settled(outcome.verdict, outcome.reason)
@@ -92,7 +92,7 @@ def _share(claim: Claim, outcomes: Sequence[Outcome]) -> Settled:
         return settled
     learnt = [outcome for outcome in outcomes if outcome.verdict != "unlearnt"]
     yes = sum(outcome.verdict == "supported" for outcome in learnt)
-    perhaps = yes + sum(outcome.verdict == "undecided" for outcome in learnt)  # want of evidence is no evidence
+    perhaps = yes + sum(outcome.verdict == "undecided" for outcome in learnt)  # an undecided network may be either
     value, low, high = yes / len(learnt), wilson(yes, len(learnt))[0], wilson(perhaps, len(learnt))[1]
     return Settled(*against_bound(claim, value, low, high), value, (low, high))
 
@@ -132,9 +132,11 @@ def _values(outcomes: Sequence[Outcome]) -> Float[np.ndarray, " seed"]:
 
 
 def median_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
-    """Return the 95 % interval of a median: the narrowest two values, equally far from the ends, that hold it so often.
+    """Return the 95 % interval of a median: two values, equally many ranks from either end of the sorted ones.
 
-    That is what the sign test inverts to; it exists from six values on, and is NaN below.
+    It inverts the sign test, and is the narrowest such pair; it exists from six values on, and is NaN below.
+    Six values all lie on one side of the median with a chance of 2 / 2^6 = 3 %, so their range is the interval.
+    Of five it would be 6 %, more than the 5 % allowed.
     """
     n, ordered = len(values), np.sort(values)
     tails = bdtr(np.arange(n), n, 0.5)  # of at most k values below the median

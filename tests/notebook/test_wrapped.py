@@ -11,55 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from torch import nn
-from torch.nn.utils.rnn import pack_sequence
 from user_modules import CharModel, seeded
+from wrapped_models import ALPHABET, TEXTS, Model, NoReadOut, lstm, same, tokens
 
 import neuronspec as ns
 from neuronspec import wrap
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
-
-ALPHABET = "ab c\n"
-TEXTS = ["abba ca", "cab", "a\nbc"]
-
-
-def same(ours, theirs):
-    """Equal, NaN past the end of a sequence included."""
-    return torch.equal(ours.nan_to_num(7.5), theirs.nan_to_num(7.5))
-
-
-class Model(nn.Module):
-    """Embedding, recurrent layers, read-out; batch first, dropout between the layers."""
-
-    def __init__(self, kind=nn.LSTM, layers=1, **options):
-        super().__init__()
-        torch.manual_seed(0)
-        self.embedding = nn.Embedding(5, 4)
-        self.rnn = kind(4, 6, layers, batch_first=True, **options)
-        self.head = nn.Linear(6 * (2 if options.get("bidirectional") else 1), 5)
-
-    def forward(self, tokens, state=None):
-        hidden, state = self.rnn(self.embedding(tokens), state)
-        return self.head(hidden), state
-
-
-class NoReadOut(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.rnn = nn.LSTM(4, 6, batch_first=True)
-
-
-def tokens(text):
-    return torch.tensor([[ALPHABET.index(s) for s in text]])
 
 
 def by_itself(module, text):
     """The module's own logits for one text, ``[time symbol]``."""
     with torch.no_grad():
         return module.eval()(tokens(text))[0][0]
-
-
-def lstm():
-    return wrap(Model(), ALPHABET)
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
@@ -69,21 +32,6 @@ def test_logits_are_the_modules_own(kind, layers):
     logits = net.logits(TEXTS)
     for b, text in enumerate(TEXTS):
         assert torch.allclose(logits[: len(text), b], by_itself(net.model.module, text), atol=1e-6)
-
-
-def test_a_trace_has_sites_layers_units_and_a_mask():
-    net = wrap(Model(nn.LSTM, 2), ALPHABET)
-    trace = net.trace(TEXTS)
-    assert trace[ns.cell.layer(1)].shape == (7, 3, 6)
-    assert trace.mask.sum(0).tolist() == [7, 3, 4]
-    assert same(-trace[-ns.forget_gate.layer(0)[2]], trace[ns.forget_gate.layer(0)][..., 2])
-    c = trace[ns.cell.layer(1)]
-    hidden = trace[ns.output_gate.layer(1)] * c.tanh()
-    assert torch.allclose(trace[ns.hidden.layer(1)], hidden, atol=1e-6, equal_nan=True)
-    _, (h_n, c_n) = net.model.module.rnn(net.model.module.embedding(tokens(TEXTS[0])))
-    assert torch.allclose(c_n[1, 0], c[6, 0], atol=1e-6)
-    assert torch.allclose(h_n[0, 0], trace[ns.hidden.layer(0)][6, 0], atol=1e-6)
-    assert set(net.trace("ab", ["cell"]).values) == {(0, "cell"), (1, "cell")}
 
 
 def test_an_edit_is_seen_by_the_recurrence():
@@ -181,24 +129,6 @@ def test_a_scan_ranks_every_unit_of_a_site():
     assert lstm().scan(text, {"c": "c"}, "cell", streams=7)["c"].steps == 70
 
 
-def test_without_an_alphabet_tensors_go_in_and_come_out():
-    net = wrap(Model())
-    inputs = torch.tensor([[0, 1, 1, 0, 2], [3, 0, 1, 0, 0]])  # batch first, as the module has it
-    padded = net.trace(inputs, lengths=[5, 3])
-    packed = net.trace(pack_sequence([inputs[0], inputs[1, :3]]))
-    assert padded["hidden"].shape == (5, 2, 6)
-    assert padded.mask.equal(packed.mask)
-    assert same(padded["hidden"][padded.mask], packed["hidden"][packed.mask])
-    last = net.logits(inputs, under=ns.zero(ns.cell, at=ns.end), lengths=[5, 3])
-    assert torch.allclose(last[2, 1], net.model.module.head.bias, atol=1e-6)
-
-
-def test_a_trace_says_which_sequences_were_edited():
-    trace = lstm().trace(TEXTS, under=ns.zero(ns.cell[1], at=ns.first(" ")))
-    assert trace.edited == [True, False, False]
-    assert lstm().trace(TEXTS).edited == [False] * 3
-
-
 class Positions(Model):
     """Its embedding depends on the step: a run from the middle reads something else."""
 
@@ -245,13 +175,6 @@ def test_a_joined_edit_leaves_alone_the_sequences_that_lack_a_moment():
     assert not torch.allclose(edited[:, 1], clean[:, 1])
 
 
-def test_past_the_end_there_is_nothing():
-    net = lstm()
-    trace = net.trace(TEXTS)
-    assert same(trace["cell"].isfinite().all(-1), trace.mask)
-    assert same(net.logits(TEXTS).isfinite().all(-1), trace.mask)
-
-
 def test_what_is_shown_is_one_line():
     assert repr(lstm()).startswith("Model, wrapped; units by layer: input_gate 6, ")
     assert repr(lstm().trace(TEXTS, ["cell"])) == "Trace of 3 sequences, up to 7 steps: cell"
@@ -261,10 +184,6 @@ def test_texts_that_are_given_whole_leave_nothing_to_say():
     assert lstm().measure(ns.length(), ["abc", "abca"], prompt=3) == 1
     with pytest.raises(Undecidable, match="all are given to the end"):
         lstm().measure(ns.exact_match(), ["abc"], prompt=3)
-
-
-def test_sites_may_be_given_alone():
-    assert set(lstm().trace("ab", ns.cell).values) == set(lstm().trace("ab", "cell").values) == {(0, "cell")}
 
 
 def test_the_backward_direction_sees_edits_of_later_steps():
@@ -358,28 +277,7 @@ def test_everything_is_left_as_it_was():
     assert circumstances(module) == before
 
 
-def test_unknown_characters_are_read_as_the_symbol_that_is_chosen():
-    net = wrap(Model(), ALPHABET, unknown=" ")
-    assert net.trace("a–b").texts == ["a b"]
-    assert same(net.logits("a–b"), net.logits("a b"))
-
-
 BAD = {
-    "characters outside the alphabet": (
-        lambda: lstm().trace(["abé", "éx"]),
-        "3 characters are outside the alphabet: 'é' (2), 'x' (1); wrap(..., unknown=' ') reads them as that symbol",
-    ),
-    "an empty text": (lambda: lstm().trace(["ab", ""]), "text 1 is '': expected a string that is not empty"),
-    "no texts": (lambda: lstm().trace([]), "no texts: expected at least one"),
-    "not a text": (lambda: lstm().trace([7]), "text 0 is 7: expected a string that is not empty"),
-    "a tensor with an alphabet": (
-        lambda: lstm().trace(torch.tensor([[0]])),
-        "with an alphabet, a network reads texts; wrap the module without one to read tensors",
-    ),
-    "a text without an alphabet": (
-        lambda: wrap(Model()).trace("ab"),
-        "str: without an alphabet, Model reads tensors",
-    ),
     "an alphabet with a symbol twice": (
         lambda: wrap(Model(), "abcab"),
         "alphabet: expected symbols, each once; twice: ['a', 'b']",
@@ -387,34 +285,6 @@ BAD = {
     "an unknown that is not in the alphabet": (
         lambda: wrap(Model(), ALPHABET, unknown="?"),
         "unknown='?': expected one symbol of the alphabet",
-    ),
-    "a site that the network does not have": (
-        lambda: wrap(Model(nn.GRU), ALPHABET).logits("ab", under=ns.zero(ns.cell[1], at=ns.start)),
-        "cell: Model has no cell; it has reset_gate, update_gate, candidate, hidden",
-    ),
-    "a unit that is not there": (
-        lambda: lstm().logits("ab", under=ns.zero(ns.cell[6], at=ns.start)),
-        "cell[6]: Model has 6 units per layer, 0 to 5",
-    ),
-    "which layer": (
-        lambda: wrap(Model(nn.LSTM, 2), ALPHABET).logits("ab", under=ns.zero(ns.cell[1])),
-        "cell: Model has 2 layers: write cell.layer(0) to cell.layer(1)",
-    ),
-    "which layer of a trace": (
-        lambda: wrap(Model(nn.LSTM, 2), ALPHABET).trace("ab")["cell"],
-        "cell: there are 2 layers: write trace[cell.layer(0)]",
-    ),
-    "a site that was not recorded": (
-        lambda: lstm().trace("ab", ["cell"])["hidden"],
-        "hidden was not recorded; known: cell",
-    ),
-    "a signal without an alphabet": (
-        lambda: wrap(Model()).logits(torch.tensor([[0, 1]]), under=ns.zero(ns.cell[1], at="a")),
-        "char('a') reads text, and Model was wrapped without an alphabet",
-    ),
-    "an event": (
-        lambda: lstm().logits("ab", under=ns.zero(ns.cell[1], at=ns.event("due"))),
-        "event('due'): a task gives that, and here there are texts alone",
     ),
     "an edit that can be made nowhere": (
         lambda: lstm().logits("ab", under=ns.zero(ns.cell[1], at="c")),
@@ -445,17 +315,9 @@ BAD = {
         lambda: wrap(Model(), 5),
         "alphabet=5: expected a string of symbols, each once",
     ),
-    "no intervention": (
-        lambda: lstm().logits("ab", under="zero"),
-        "under='zero': expected an intervention, e.g. zero(cell[3], at=start + 2)",
-    ),
     "looking ahead while writing": (
         lambda: lstm().generate(1, 5, under=ns.zero(ns.cell[1], at=ns.end)),
         "zero(cell[1], at=end): end is decided by later steps, which a run that generates does not have yet",
-    ),
-    "another network": (
-        lambda: lstm().measure(ns.perplexity(network="a/b"), "ab"),
-        "perplexity(network='a/b'): network= names another recipe, and here there is one network",
     ),
     "a claim instead of a measure": (
         lambda: lstm().measure(ns.perplexity() >= 1, "ab"),
@@ -465,23 +327,6 @@ BAD = {
     "behaviour without a read-out": (
         lambda: wrap(NoReadOut()).measure(ns.perplexity(), torch.zeros(1, 2, 4)),
         "perplexity() needs text: wrap(module, alphabet=...)",
-    ),
-    "lengths of texts": (
-        lambda: lstm().logits("ab", lengths=[1]),
-        "lengths: texts have their own; they are for tensors that are padded",
-    ),
-    "a dict of texts": (lambda: lstm().logits({"ab": 1}), "dict: expected a text or a list of texts"),
-    "units instead of sites": (
-        lambda: lstm().trace("ab", [ns.cell[1]]),
-        "sites=[cell[1]]: expected sites, e.g. [cell, forget_gate]",
-    ),
-    "two units of a trace": (
-        lambda: lstm().trace("ab")[ns.cell[1] | ns.cell[2]],
-        "trace[cell[1] | cell[2]]: expected a site or a unit, e.g. trace[cell] or trace[cell[3]]",
-    ),
-    "half a stream": (
-        lambda: lstm().cross_entropy("abba", streams=2.0),
-        "stream(streams=2.0): expected a whole number of at least 1",
     ),
     "interchange without pairs": (
         lambda: lstm().logits("ab", under=ns.interchange(ns.cell[1], at=ns.start)),
@@ -514,14 +359,9 @@ BAD = {
         lambda: wrap(Model(bidirectional=True), ALPHABET).measure(ns.count("a"), "abba"),
         "Model reads backwards too: it cannot write",
     ),
-    "a unit that was not recorded": (lambda: lstm().trace("ab")[ns.cell[9]], "cell[9]: cell has units 0 to 5"),
     "NaN without a read-out": (
         lambda: wrap(NoReadOut()).trace(torch.full((1, 2, 4), math.nan)),
         "NoReadOut seed 0: input_gate of layer 0 is not finite (NaN or infinite) at step 0",
-    ),
-    "too many streams": (
-        lambda: list(lstm().stream("ab", streams=3)),
-        "stream(streams=3): the text has 2 symbols",
     ),
     "too short to score": (
         lambda: lstm().cross_entropy("a"),
