@@ -1,4 +1,4 @@
-"""Networks with something to read and something to say."""
+"""Networks that read tokens and predict the next one."""
 
 from __future__ import annotations
 
