@@ -41,7 +41,7 @@ def load(recipe: checkpoint, root: Path, name: str, seed: int, symbols: int) -> 
         symbols: how many tokens it reads and predicts.
 
     Raises:
-        NeuronspecError: naming the recipe; file and module do not fit, or there is no such file.
+        NeuronspecError: file and module do not fit, or the file does not exist; the message names the recipe.
     """
     file = file_of(recipe, root, seed)
     module = _built(recipe, name, seed)

@@ -103,7 +103,7 @@ class windows:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a network made of an example's prompt: the completion that was due, and the one that came.
+    """What a network made of an example's prompt: the completion that was due, and the one that it gave.
 
     Args:
         end: the symbol that the network closed it with; none where none does, or the run was cut. It is predicted,
@@ -269,7 +269,7 @@ class Task:
 
     @property
     def census(self) -> bool:
-        """Whether the examples are all there are."""
+        """Whether the examples are all that exist."""
         return self.examples is not None
 
     def draw(self, stream: str) -> tuple[Example, ...]:

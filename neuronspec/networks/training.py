@@ -1,7 +1,7 @@
 """Recipe and seeds -> weights.
 
 Seeds train together in fixed blocks, as one batched network on one thread, so that a network does not depend
-on which seeds were asked for, nor on how many cores there are.
+on which other seeds are trained, nor on the number of cores.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Lesson:
 
     Args:
         read, due: as ``encode`` gives them.
-        source, lengths: what the encoder of each reads first, and how much of it there is.
+        source, lengths: what the encoder of each reads first, and its length.
     """
 
     read: Int[Tensor, " time *batch"]

@@ -43,7 +43,7 @@ def check(
         model: one network, not replicates.
         inputs: tokens or features; a few short sequences are enough (``sample``).
         lengths: of each sequence.
-        fused: torch's own form of each recurrent part, None for a layer that has none; by itself the user's own
+        fused: torch's own form of each recurrent part, None for a layer that has none; by default the user's
             modules, or those of torch with the same weights.
         forward: replaces the module's forward, and is called with inputs in the module's own layout.
 
