@@ -15,7 +15,7 @@ from neuronspec.fit import check_places
 from neuronspec.networks.checkpoints import load, made_of, untrained_twin, vocabulary_of
 from neuronspec.networks.recipes import Recipe, checkpoint
 from neuronspec.networks.store import RecipeStore
-from neuronspec.networks.supply import Weights, obtain
+from neuronspec.networks.supply import StoredWeights, obtain
 from neuronspec.networks.tasks import Task
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
@@ -56,13 +56,13 @@ def _seed_of(recipe: checkpoint, seed: int) -> int:
 
 def networks_of(
     project: Project, name: str, questions: Sequence[Question], jobs: int, watcher: Watcher
-) -> tuple[Mapping[int, Weights] | Mapping[int, Checkpointed], dict[str, Any]]:
+) -> tuple[Mapping[int, StoredWeights] | Mapping[int, Checkpointed], dict[str, Any]]:
     """Return the networks that some questions are about, by seed, and what they are made of."""
     seeds = sorted({seed for question in questions for seed in question.seeds})
     task, recipe = task_and_recipe(project, name)
     if not isinstance(recipe, checkpoint):
-        shelf = RecipeStore.of(project.store, name, task, recipe)
-        return obtain(shelf, task, seeds, jobs, watcher), _origin(shelf.made_of, task)
+        store = RecipeStore.of(project.store, name, task, recipe)
+        return obtain(store, task, seeds, jobs, watcher), _origin(store.made_of, task)
     networks = given(project, name, seeds)
     sizes = networks[seeds[0]].network.sizes
     for question in questions:  # what a checkpoint has was not known when its specs were collected
@@ -101,7 +101,7 @@ def trainable(project: Project, name: str) -> tuple[Task, Recipe]:
     return task, recipe
 
 
-def provide(project: Project, name: str, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, Weights]:
+def provide(project: Project, name: str, seeds: Sequence[int], jobs: int, watcher: Watcher) -> dict[int, StoredWeights]:
     """Return the networks of a recipe by seed, after training those that are not stored."""
     task, recipe = trainable(project, name)
     return obtain(RecipeStore.of(project.store, name, task, recipe), task, seeds, jobs, watcher)

@@ -25,7 +25,7 @@ from neuronspec.engine.verdicts.replicates import Settled, median_controls, of_o
 from neuronspec.language.claims import Claim
 from neuronspec.language.over_seeds import share_of_seeds
 from neuronspec.named_networks import networks_of, task_and_recipe
-from neuronspec.networks.supply import Weights
+from neuronspec.networks.supply import StoredWeights
 from neuronspec.networks.tasks import Task
 from neuronspec.networks.threads import one_thread
 from neuronspec.project import Project
@@ -156,7 +156,7 @@ def _examined(
     project: Project,
     name: str,
     questions: Sequence[Question],
-    networks: Mapping[int, Weights] | Mapping[int, Checkpointed],
+    networks: Mapping[int, StoredWeights] | Mapping[int, Checkpointed],
     jobs: int,
     watcher: Watcher,
     mutate: bool,

@@ -18,7 +18,9 @@ FLOORS = """
     networks.recipes networks.tasks networks
     networks.cells.gated networks.cells.in_place networks.cells.backward networks.recurrent
     networks.models networks.threads networks.training networks.store networks.supply
-    networks.weights networks.restoring networks.user_cell networks.parts networks.wrap networks.parity
+    networks.weights networks.restoring networks.user_cell networks.parts networks.wrap
+    networks.parity.comparison networks.parity.repeated_runs networks.parity.fused_layers networks.parity.module_forward
+    networks.parity.gate networks.parity
     networks.checkpoints
     fit
     planted planted.parts planted.others planted.codes planted.build planted.roles

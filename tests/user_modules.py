@@ -94,3 +94,10 @@ class Echo(nn.Module):
 
     def step(self, x, state, edit):
         return {"hidden": edit("hidden", x)}
+
+
+class MeanFree(Echo):
+    """Forgets that the sequences of a batch have nothing to do with one another."""
+
+    def step(self, x, state, edit):
+        return {"hidden": edit("hidden", x - x.mean(0))}

@@ -1,4 +1,4 @@
-"""What may be claimed of a population: measures, by the reason why claims about them are null or true."""
+"""Measures to claim about a population, by the reason why such claims are null or true."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Candidate:
 
     Args:
         family: why a claim about it is null; ``planted role`` where it is true.
-        rivals: signals that the claim is to beat.
+        rivals: signals that the claimed one has to beat.
         untrained: whether it is about the untrained network.
     """
 
@@ -39,37 +39,37 @@ class Candidate:
 
     @property
     def picks(self) -> bool:
-        """Whether units are picked, and so may be others in another sample."""
+        """Whether units are picked: another sample may then give other units."""
         return any(isinstance(part, Picked) for part in self.measure.walk())
 
     @property
     def shown(self) -> str:
-        """The measure by its word; of a difference with the measure it is of."""
+        """The name of the measure; for a difference, also that of the measure that differs."""
         inner = getattr(self.measure, "measure", None)
         return self.measure.word if inner is None else f"{self.measure.word} of {inner.word}"
 
 
 def random_units(population: Population, rng: np.random.Generator) -> list[Candidate]:
-    """Decoys, which follow the signal and do nothing, and units that have nothing to do with it."""
+    """Decoys, which follow the signal and cause nothing, and units that are unrelated to it."""
     p, site, other = population, population.site, population.theme.unrelated
     decoy = Unit(site, int(rng.choice(p.planted.decoys)), sign=int(rng.choice([-1, 1])))
-    stranger = Unit(site, int(rng.choice(p.planted.others)), sign=int(rng.choice([-1, 1])))
+    unrelated = Unit(site, int(rng.choice(p.planted.others)), sign=int(rng.choice([-1, 1])))
     return _all(
         "random units",
         correlation(p.planted.signal, of=decoy),
-        correlation(p.planted.signal, of=stranger),
-        correlation(other, of=stranger),
+        correlation(p.planted.signal, of=unrelated),
+        correlation(other, of=unrelated),
         correlation(other, of=site.best(correlation(other))),
         auroc(p.holds, of=decoy),
         r2(p.planted.signal, of=decoy),
         *_of_values(p, decoy, p.holds),
-        *_of_values(p, stranger, other),
-        *_of_behaviour(p, stranger),
+        *_of_values(p, unrelated, other),
+        *_of_behaviour(p, unrelated),
     )
 
 
 def rival_signals(population: Population, rng: np.random.Generator) -> list[Candidate]:
-    """The planted unit, claimed to follow a signal that only goes with its own."""
+    """The planted unit, claimed to follow a signal that only correlates with its own."""
     p, rival = population, population.theme.rival
     measures = [
         correlation(rival, of=p.planted.unit),
@@ -113,7 +113,7 @@ def untrained_networks(population: Population, rng: np.random.Generator) -> list
 
 
 def planted_role(population: Population, rng: np.random.Generator) -> list[Candidate]:
-    """The planted unit, named or picked, and what it has been planted to do."""
+    """The planted unit, named or picked, and its planted role."""
     p, signal = population, population.planted.signal
     picked = p.site.best(correlation(signal))
     unit: Units = p.planted.unit if len(p.planted.units) > 1 or rng.random() < 0.5 else picked
@@ -150,7 +150,7 @@ def _of_values(population: Population, unit: Units, where: Expression) -> list[M
 
 
 def _of_behaviour(population: Population, unit: Units) -> list[Measure]:
-    """What becomes of the read-out without a unit."""
-    said = probability(char(population.theme.says), at=first(population.holds) + 1)
+    """The effect on the read-out of removing a unit."""
+    answer = probability(char(population.theme.says), at=first(population.holds) + 1)
     without = zero(unit)
-    return [shift(said, under=without), shift(cross_entropy(), under=without), change(cross_entropy(), under=without)]
+    return [shift(answer, under=without), shift(cross_entropy(), under=without), change(cross_entropy(), under=without)]

@@ -21,14 +21,14 @@ SIZES = (25, 50, 100, 200)
 SLOTS = 8
 """Null cases, and true ones, of a population: two of each family, one false and one unspecific."""
 
-TRIED = 3
+MEASURED = 3
 """Candidates of a family that are measured, in a population."""
 
 NEAR = (1.0, 2.0, 3.0)
-"""Standard errors between value and bound at which power is told beside the headline."""
+"""Standard errors between value and bound at which power is reported beside the headline."""
 
 COSTLY = 0.25
-"""How often an AUROC is taken where another measure is taken once: of a whole pool it takes as long as ten others."""
+"""How often an AUROC is drawn, relative to another measure: on a whole pool it takes as long as ten others."""
 
 FOLLOWED = 1
 """True claims of a population that are followed as data grow."""
@@ -36,16 +36,16 @@ FOLLOWED = 1
 
 @dataclass(frozen=True)
 class Case:
-    """A claim, what is true of it, and the verdict.
+    """A claim, the truth about it, and the verdict.
 
     Args:
         group: ``null``, ``true``, ``near`` (true, by a few standard errors) or ``growth``.
         claimed: what the claim is in the population: ``false``, ``unspecific`` or ``true``.
-        distance: standard errors from the bound: of the value; of an unspecific one, of the worse of the value and the
-            best that stands in for it.
-        lead: standard errors by which the value lies ahead of the latter.
+        distance: standard errors from the bound: of the value; of an unspecific claim, of the worse of the value and
+            its best stand-in.
+        lead: standard errors by which the value lies ahead of its best stand-in.
         truth: the claimed value in the population.
-        stand_ins: the others there.
+        stand_ins: the values there of the controls.
     """
 
     group: str
@@ -70,7 +70,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound, and what a claim with it is: see ``Case``."""
+    """A bound, and whether a claim with it is true: see ``Case``."""
 
     at: float
     claimed: str
@@ -80,7 +80,7 @@ class Bound:
 def judged(seed: int, number: int, cases: int, texts: int = POOL) -> tuple[Population, list[Case]]:
     """Return a population, and the verdicts of its cases.
 
-    A population in which some family gives no claim that can be tried is passed over for the next.
+    A population is replaced by another where one of the families gives no usable claim.
 
     Args:
         seed: of all populations.
@@ -93,42 +93,42 @@ def judged(seed: int, number: int, cases: int, texts: int = POOL) -> tuple[Popul
         rng = np.random.default_rng([seed, number, attempt])
         population = populate(number, rng, texts)
         known = _known(population, rng)
-        tried = _nulls(known, cases, rng), _trues(known["planted role"], ahead(population), cases, rng)
-        if len(tried[0]) == len(tried[1]) == cases:
-            return population, list(chain(*_judged(population, *tried, rng)))
+        planned = _nulls(known, cases, rng), _trues(known["planted role"], ahead(population), cases, rng)
+        if len(planned[0]) == len(planned[1]) == cases:
+            return population, list(chain(*_judged(population, *planned, rng)))
         attempt += 1
 
 
-Tried = tuple[Truth, tuple[Bound, ...], int]
-"""What is true, the bounds that it is held against, and how many sequences are drawn."""
+Planned = tuple[Truth, tuple[Bound, ...], int]
+"""The truth about a measure, the bounds to claim, and how many sequences are drawn."""
 
 
 def _known(population: Population, rng: np.random.Generator) -> dict[str, list[Truth]]:
-    """What is true of some candidates of every family, in an order drawn."""
-    drawn = {name: _some(family(population, rng), TRIED, rng) for name, family in FAMILIES.items()}
-    drawn["planted role"] = _some(planted_role(population, rng), 2 * TRIED, rng)
+    """The truth about random candidates of every family, in random order."""
+    drawn = {name: _choose(family(population, rng), MEASURED, rng) for name, family in FAMILIES.items()}
+    drawn["planted role"] = _choose(planted_role(population, rng), 2 * MEASURED, rng)
     known = truths(population, list(chain(*drawn.values())))
     order = [known[i] for i in rng.permutation(len(known))]
     return {name: [truth for truth in order if truth.candidate.family == name] for name in drawn}
 
 
-def _some(candidates: Sequence[Candidate], number: int, rng: np.random.Generator) -> list[Candidate]:
+def _choose(candidates: Sequence[Candidate], number: int, rng: np.random.Generator) -> list[Candidate]:
     odds = np.array([COSTLY if candidate.shown == "auroc" else 1.0 for candidate in candidates])
     return [candidates[i] for i in rng.choice(len(candidates), number, replace=False, p=odds / odds.sum())]
 
 
-def _nulls(known: Mapping[str, list[Truth]], number: int, rng: np.random.Generator) -> list[Tried]:
-    tried: list[Tried] = []
-    for slot in range(number):
+def _nulls(known: Mapping[str, list[Truth]], number: int, rng: np.random.Generator) -> list[Planned]:
+    planned: list[Planned] = []
+    for slot in range(number):  # first a false claim of each family, then an unspecific one
         family = known[list(FAMILIES)[slot % len(FAMILIES)]]
         is_false = slot % SLOTS < len(FAMILIES)
         for truth in family if is_false else family[::-1]:
             sequences = int(rng.choice(SIZES))
             bound = _false(truth, sequences, rng) if is_false else _unspecific(truth, sequences, rng)
             if truth.possible(bound.at):
-                tried.append((truth, (bound,), sequences))
+                planned.append((truth, (bound,), sequences))
                 break
-    return tried
+    return planned
 
 
 def _false(truth: Truth, sequences: int, rng: np.random.Generator) -> Bound:
@@ -141,18 +141,18 @@ def _unspecific(truth: Truth, sequences: int, rng: np.random.Generator) -> Bound
     return Bound(truth.met_by_all(distance, sequences), "unspecific", distance)
 
 
-def _trues(role: Sequence[Truth], lead: float, number: int, rng: np.random.Generator) -> list[Tried]:
-    """True claims; ``lead`` is what ``ahead`` says of picks."""
+def _trues(role: Sequence[Truth], lead: float, number: int, rng: np.random.Generator) -> list[Planned]:
+    """True claims; ``lead`` is the result of ``ahead``."""
     clear = [truth for truth in role if _cleared(truth, lead, max(SIZES), CLEARED) is not None]
-    tried = [_true(clear[slot % len(clear)], lead, rng) for slot in range(number)] if clear else []
-    return [(truth, (bound, *(_near(truth, n) if slot % 2 else ())), n) for slot, (truth, bound, n) in enumerate(tried)]
+    true = [_true(clear[slot % len(clear)], lead, rng) for slot in range(number)] if clear else []
+    return [(truth, (bound, *(_near(truth, n) if slot % 2 else ())), n) for slot, (truth, bound, n) in enumerate(true)]
 
 
 def _true(truth: Truth, lead: float, rng: np.random.Generator) -> tuple[Truth, Bound, int]:
-    """A bound, and as few sequences from a number drawn as show that nothing else meets it."""
+    """A bound, and the fewest sequences, from a random size on, that show that no other unit meets it."""
     fewest, distance = int(rng.choice(SIZES)), float(rng.uniform(CLEARED, 2 * CLEARED))
-    for sequences, far in [*((size, distance) for size in SIZES if size >= fewest), (max(SIZES), CLEARED)]:
-        bound = _cleared(truth, lead, sequences, far)
+    for sequences, clearance in [*((size, distance) for size in SIZES if size >= fewest), (max(SIZES), CLEARED)]:
+        bound = _cleared(truth, lead, sequences, clearance)
         if bound is not None:
             return truth, bound, sequences
     raise AssertionError("a claim that is clear is clear on the largest sample, at the least distance")
@@ -163,7 +163,7 @@ def _near(truth: Truth, sequences: int) -> list[Bound]:
 
 
 def _cleared(truth: Truth, lead: float, sequences: int, distance: float) -> Bound | None:
-    """The bound that the value clears by a distance; None where something else comes near to it, or may be picked."""
+    """The bound that the value clears by a distance; None where a stand-in is near it, or others may be picked."""
     bound = truth.beyond(-distance, sequences)
     if truth.candidate.picks and lead * math.sqrt(sequences) < CLEARED:
         return None
@@ -173,10 +173,10 @@ def _cleared(truth: Truth, lead: float, sequences: int, distance: float) -> Boun
 
 
 def _judged(
-    population: Population, nulls: Sequence[Tried], trues: Sequence[Tried], rng: np.random.Generator
+    population: Population, nulls: Sequence[Planned], trues: Sequence[Planned], rng: np.random.Generator
 ) -> Iterator[list[Case]]:
-    for group, tried in (("null", nulls), ("true", trues)):
-        for truth, bounds, sequences in tried:
+    for group, planned in (("null", nulls), ("true", trues)):
+        for truth, bounds, sequences in planned:
             discovery, verification = population.draw(sequences, rng), population.draw(sequences, rng)
             first, *others = _cases(group, population, truth, bounds, discovery, verification)
             yield [first, *(replace(case, group="near") for case in others)]
@@ -189,7 +189,7 @@ def _different(truths: Sequence[Truth]) -> list[Truth]:
 
 
 def _followed(population: Population, truth: Truth, rng: np.random.Generator) -> list[Case]:
-    """A true claim and a false one, on ever larger parts of one sample."""
+    """A true claim and a false one, on growing parts of one sample."""
     most = max(SIZES)
     discovery, verification = population.draw(most, rng), population.draw(most, rng)
     bounds = [Bound(truth.beyond(d, most), "false" if d > 0 else "true", -d) for d in (CLEARED, -CLEARED)]

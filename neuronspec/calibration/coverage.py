@@ -1,4 +1,4 @@
-"""How often an interval holds what it is an interval of."""
+"""How often an interval covers the value that it estimates."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ class Trial:
     """An interval from a sample.
 
     Args:
-        held: whether it holds the value of the population; None where there is no interval.
+        covers: whether it covers the value of the population; None where there is no interval.
     """
 
     population: int
     measure: str
     sequences: int
-    held: bool | None
+    covers: bool | None
 
 
-def tried(population: Population, seed: int, times: int) -> list[Trial]:
-    """Return so many trials of each measure and size; a measure that is the same in every text is left out."""
+def trials_of(population: Population, seed: int, times: int) -> list[Trial]:
+    """Return ``times`` trials of each measure and size; a measure that is the same in every text is left out."""
     rng = np.random.default_rng([seed, population.number])
-    found = []
+    trials = []
     for word, whole in _of_pool(population):
-        found += [
-            Trial(population.number, word, sequences, _held(whole, sequences, rng))
+        trials += [
+            Trial(population.number, word, sequences, _covers(whole, sequences, rng))
             for sequences in SIZES
             for _ in range(times)
         ]
-    return found
+    return trials
 
 
 def _of_pool(population: Population) -> Iterator[tuple[str, Estimate]]:
@@ -60,8 +60,8 @@ def _of_pool(population: Population) -> Iterator[tuple[str, Estimate]]:
             yield word, whole
 
 
-def _held(whole: Estimate, sequences: int, rng: np.random.Generator) -> bool | None:
-    """Draw a sample of the pool, and say whether its interval holds the value of the pool."""
+def _covers(whole: Estimate, sequences: int, rng: np.random.Generator) -> bool | None:
+    """Whether the interval of a random sample covers the value of the pool; None without a finite interval."""
     rows = rng.integers(whole.sums.shape[1], size=sequences)
     sample = Estimate(whole.sums[:, rows], whole.finish, whole.yes_no)
     low, high = interval(sample, census=False)

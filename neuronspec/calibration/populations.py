@@ -41,13 +41,13 @@ SHUFFLED = "shuffled"
 
 @dataclass(frozen=True)
 class Theme:
-    """What claims about a role speak of.
+    """The words of claims about a role.
 
     Args:
         plant: plants the role in a kind of network.
-        says: what the read-out says while the unit is high.
-        rival: a signal that goes with the true one.
-        unrelated: a signal that the role has nothing to do with (where there are but three letters: little).
+        says: the symbol that the read-out predicts while the unit is high.
+        rival: a signal that correlates with the true one.
+        unrelated: a signal unrelated to the role (where there are only three letters: almost unrelated).
         counts: whether the true signal is a number; it then holds where it is at least 1.
     """
 
@@ -58,7 +58,7 @@ class Theme:
     counts: bool = False
 
     def holding(self, signal: Signal) -> Signal:
-        """Return where the true signal, or what stands in for it, holds."""
+        """Return where a signal holds, the true one or one in its place."""
         return signal >= 1 if self.counts else signal
 
 
@@ -117,7 +117,7 @@ class Population:
         return Subject(self.network, self.pool, self.pool, [self.place])
 
     def lane(self, index: int) -> Lane:
-        """Return the lane on which a unit of the site stands for the planted one, and points its way."""
+        """Return the lane on which a unit of the site replaces the planted one, with the same sign."""
         unit, size = self.planted.unit, self.network.sizes[self.place]
         return {unit: UnitSet(*self.place, (index,), (unit.sign,), (unit.sign,) * size)}
 
@@ -133,7 +133,7 @@ class Population:
 def populate(number: int, rng: np.random.Generator, texts: int = POOL) -> Population:
     """Return a population: role, kind, sign, decoys, duplicates and noise are drawn."""
     role, kind = str(rng.choice(list(THEMES))), str(rng.choice(list(WIRED)))
-    units, seed, *others = (int(n) for n in (rng.choice(UNITS), *rng.integers(2**31, size=4)))
+    units, seed, *seeds = (int(n) for n in (rng.choice(UNITS), *rng.integers(2**31, size=4)))
     planted = THEMES[role].plant(
         kind,
         units=units,
@@ -145,18 +145,20 @@ def populate(number: int, rng: np.random.Generator, texts: int = POOL) -> Popula
     )
     symbols = len(planted.vocabulary)
     planted.model.requires_grad_(False)
-    random = [LanguageModel(Recipe(kind, units=units), symbols).initialise(n).requires_grad_(False) for n in others[:2]]
-    networks = [Network(f"planted {role}/{kind}", number, planted.vocabulary, m) for m in (planted.model, *random)]
-    return Population(number, role, kind, planted, _labelled(planted, texts, others[2]), *networks)
+    untrained = [
+        LanguageModel(Recipe(kind, units=units), symbols).initialise(n).requires_grad_(False) for n in seeds[:2]
+    ]
+    networks = [Network(f"planted {role}/{kind}", number, planted.vocabulary, m) for m in (planted.model, *untrained)]
+    return Population(number, role, kind, planted, _labelled(planted, texts, seeds[2]), *networks)
 
 
 def _labelled(planted: Planted, texts: int, seed: int) -> tuple[Example, ...]:
-    """Texts, each with the signal of another one as a label: cut to its length, or said over again."""
-    drawn = [Example(text) for text in example_texts(planted, texts, seed)]
+    """Texts, each with the signal of another one as a label, cut or repeated to its length."""
+    examples = [Example(text) for text in example_texts(planted, texts, seed)]
     order = Random(f"shuffled {seed}").sample(range(texts), texts)
-    signal = values(planted.signal, Sequences(drawn)).T
-    rows = [signal[i, : len(drawn[i].text)] for i in order]
+    signal = values(planted.signal, Sequences(examples)).T
+    rows = [signal[i, : len(examples[i].text)] for i in order]
     return tuple(
         Example(example.text, labels={SHUFFLED: np.resize(row, len(example.text)).tolist()})
-        for example, row in zip(drawn, rows, strict=True)
+        for example, row in zip(examples, rows, strict=True)
     )

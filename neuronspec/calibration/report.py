@@ -1,4 +1,4 @@
-"""What a calibration found: rates with their intervals, as JSON data and as a table."""
+"""The results of a calibration: rates with their intervals, as JSON data and as a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from neuronspec.calibration.cases import Case
 from neuronspec.calibration.coverage import Trial
-from neuronspec.calibration.run import Found
+from neuronspec.calibration.run import PopulationResult
 from neuronspec.engine.measures.estimates import wilson
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
@@ -22,25 +22,25 @@ from neuronspec.ledger.record import plain
 
 SCHEMA = 1
 FALSE_SUPPORT = 0.05
-"""The target: at most so many null claims are supported."""
+"""The target: at most this share of null claims is supported."""
 
 POWER = 0.95
-"""The target: at least so many true claims are supported."""
+"""The target: at least this share of true claims is supported."""
 
 AHEAD = 2.0
-"""Standard errors by which a claimed value lies ahead of what stands in for it, if it is not level with it."""
+"""From this many standard errors on, a claimed value counts as ahead of its best stand-in, and not as level."""
 
 Rate = dict[str, Any]
-"""``{"rate", "interval", "cases"}``: a share, its Wilson interval, of how many; ``None`` where there are none."""
+"""``{"rate", "interval", "cases"}``: a share, its Wilson interval, the number of cases; ``None`` without cases."""
 
 
-def document(found: Sequence[Found], cases: int, seed: int, complete: bool = True) -> dict[str, Any]:
-    """Return a calibration as JSON data; ``complete`` is False for one that was broken off.
+def document(results: Sequence[PopulationResult], cases: int, seed: int, complete: bool = True) -> dict[str, Any]:
+    """Return a calibration as JSON data; ``complete`` is False for one that was interrupted.
 
     ``false_support`` and ``power`` are the headline; the others break it down, and list every case that went wrong.
     """
-    judged = [case for one in found for case in one.cases]
-    trials = [trial for one in found for trial in one.trials]
+    judged = [case for result in results for case in result.cases]
+    trials = [trial for result in results for trial in result.trials]
     null, true, near, growth = ([c for c in judged if c.group == group] for group in ("null", "true", "near", "growth"))
     return {
         "schema": SCHEMA,
@@ -50,21 +50,21 @@ def document(found: Sequence[Found], cases: int, seed: int, complete: bool = Tru
         "cases": cases,
         "false_support": supported(null),
         "power": supported(true),
-        "null": _split(null, family=_family, distance=_distance, **EACH),
-        "true": _split(true, distance=_distance, **EACH),
+        "null": _split(null, family=_family, distance=_distance, **BREAKDOWNS),
+        "true": _split(true, distance=_distance, **BREAKDOWNS),
         "power_by_standard_errors": _by(near, lambda case: f"{case.distance:g}", supported),
         "undecided_by_sequences": _by(growth, _sequences, undecided),
-        "coverage": {name: _by(of, _sequences, covered) for name, of in _grouped(trials, lambda t: t.measure)},
+        "coverage": {name: _by(group, _sequences, covered) for name, group in _grouped(trials, lambda t: t.measure)},
         "false_supports": [case_json(case) for case in null if case.verdict == "supported"],
         "missed": [case_json(case) for case in true if case.verdict != "supported"],
         "environment": environment(),
     }
 
 
-def write(path: Path, told: Mapping[str, Any]) -> None:
+def write(path: Path, rates: Mapping[str, Any]) -> None:
     """Write a calibration to a file, whole or not at all."""
     try:
-        write_atomically(path, (json.dumps(told, indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(rates, indent=1) + "\n").encode())
     except OSError as error:
         raise ProjectError(f"cannot write the rates to {path}: {error.strerror}") from None
 
@@ -77,21 +77,21 @@ def rate(yes: int, cases: int) -> Rate:
 
 
 def supported(cases: Sequence[Case]) -> Rate:
-    """Return how many of some cases are supported, and what becomes of all."""
+    """Return the rate of supported cases, with the number of each verdict."""
     verdicts = Counter(case.verdict for case in cases)
     return rate(verdicts["supported"], len(cases)) | {"verdicts": dict(verdicts.most_common())}
 
 
 def undecided(cases: Sequence[Case]) -> Rate:
-    """Return how many of some cases are undecided, and what becomes of all."""
+    """Return the rate of undecided cases, with the number of each verdict."""
     verdicts = Counter(case.verdict for case in cases)
     return rate(verdicts["undecided"], len(cases)) | {"verdicts": dict(verdicts.most_common())}
 
 
 def covered(trials: Sequence[Trial]) -> Rate:
-    """Return how many of some intervals hold the value; ``without`` counts the samples that gave no interval."""
-    held = [trial.held for trial in trials if trial.held is not None]
-    return rate(sum(held), len(held)) | {"without": len(trials) - len(held)}
+    """Return the rate of intervals that cover the value; ``without`` counts the samples that gave no interval."""
+    covers = [trial.covers for trial in trials if trial.covers is not None]
+    return rate(sum(covers), len(covers)) | {"without": len(trials) - len(covers)}
 
 
 def case_json(case: Case) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _family(case: Case) -> str:
 
 
 def _distance(case: Case) -> str:
-    """How far from the bound the value lies that makes a claim what it is; whether the claimed one is ahead of that."""
+    """A case by its distance from the bound, and an unspecific one by whether the value is ahead of its stand-ins."""
     whole = int(case.distance)
     if case.claimed == "true":
         return f"true, by {whole} to {whole + 1} standard errors"
@@ -125,70 +125,70 @@ def _distance(case: Case) -> str:
     return f"unspecific, by {whole} to {whole + 1}, the claimed value {ahead}"
 
 
-def _sequences(found: Case | Trial) -> str:
-    return f"{found.sequences:>3}"
+def _sequences(item: Case | Trial) -> str:
+    return f"{item.sequences:>3}"  # padded, so that sizes sort as numbers
 
 
-EACH: Mapping[str, Callable[[Case], str]] = {
+BREAKDOWNS: Mapping[str, Callable[[Case], str]] = {
     "measure": lambda case: case.measure,
     "kind": lambda case: case.kind,
     "sequences": _sequences,
 }
-"""What null and true cases alike are broken down by."""
+"""Breakdowns of null and of true cases."""
 
 
-def _split(cases: Sequence[Case], **ways: Callable[[Case], str]) -> dict[str, Any]:
-    return {way: _by(cases, of, supported) for way, of in ways.items()}
+def _split(cases: Sequence[Case], **keys: Callable[[Case], str]) -> dict[str, Any]:
+    return {name: _by(cases, key, supported) for name, key in keys.items()}
 
 
-def _by(items: Sequence[Any], of: Callable[[Any], str], rated: Callable[[Any], Rate]) -> dict[str, Rate]:
-    return {name.strip(): rated(group) for name, group in _grouped(items, of)}
+def _by(items: Sequence[Any], key: Callable[[Any], str], rate_of: Callable[[Any], Rate]) -> dict[str, Rate]:
+    return {name.strip(): rate_of(group) for name, group in _grouped(items, key)}
 
 
-def _grouped(items: Sequence[Any], of: Callable[[Any], str]) -> Iterator[tuple[str, list[Any]]]:
-    for name in sorted({of(item) for item in items}):
-        yield name, [item for item in items if of(item) == name]
+def _grouped(items: Sequence[Any], key: Callable[[Any], str]) -> Iterator[tuple[str, list[Any]]]:
+    for name in sorted({key(item) for item in items}):
+        yield name, [item for item in items if key(item) == name]
 
 
 # For the terminal.
 
 
-def headline(found: Mapping[str, Any]) -> str:
+def headline(rates: Mapping[str, Any]) -> str:
     """Return the two rates beside their targets."""
-    wrong, power = found["false_support"], found["power"]
+    wrong, power = rates["false_support"], rates["power"]
     return (
         f"false support {shown(wrong)} of {wrong['cases']} null claims (target: at most {FALSE_SUPPORT:.0%})\n"
         f"power         {shown(power)} of {power['cases']} true claims (target: at least {POWER:.0%})"
     )
 
 
-def shown(found: Rate) -> str:
+def shown(rate: Rate) -> str:
     """``1.2 % (0.6 to 2.6)``; ``–`` where there were no cases."""
-    if found["rate"] is None:
+    if rate["rate"] is None:
         return "–"
-    low, high = found["interval"]
-    return f"{100 * found['rate']:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    low, high = rate["interval"]
+    return f"{100 * rate['rate']:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def table(found: Mapping[str, Any]) -> Table:
+def table(rates: Mapping[str, Any]) -> Table:
     """Return all rates, with 95 % intervals."""
-    drawn = Table(header_style="dim", box=None, pad_edge=False)
+    report = Table(header_style="dim", box=None, pad_edge=False)
     for column in ("", "", "rate (95 % interval)", "cases", "verdicts"):
-        drawn.add_column(column, justify="right" if column == "cases" else "left", no_wrap=column != "verdicts")
-    for title, rows in _sections(found):
-        for row, (name, of) in enumerate(rows.items()):
-            said = ", ".join(f"{n} {verdict}" for verdict, n in of.get("verdicts", {}).items())
-            drawn.add_row("" if row else title, name, shown(of), str(of["cases"]), said)
-        drawn.add_section()
-    return drawn
+        report.add_column(column, justify="right" if column == "cases" else "left", no_wrap=column != "verdicts")
+    for title, rows in _sections(rates):
+        for row, (name, rate) in enumerate(rows.items()):
+            verdicts = ", ".join(f"{n} {verdict}" for verdict, n in rate.get("verdicts", {}).items())
+            report.add_row("" if row else title, name, shown(rate), str(rate["cases"]), verdicts)
+        report.add_section()
+    return report
 
 
-def _sections(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Rate]]]:
-    for way, rows in found["null"].items():
+def _sections(rates: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Rate]]]:
+    for way, rows in rates["null"].items():
         yield f"false support by {way}", rows
-    for way, rows in found["true"].items():
+    for way, rows in rates["true"].items():
         yield f"power by {way}", rows
-    yield "power by standard errors", found["power_by_standard_errors"]
-    yield "undecided by sequences", found["undecided_by_sequences"]
-    for measure, rows in found["coverage"].items():
+    yield "power by standard errors", rates["power_by_standard_errors"]
+    yield "undecided by sequences", rates["undecided_by_sequences"]
+    for measure, rows in rates["coverage"].items():
         yield f"coverage, {measure}, by sequences", rows

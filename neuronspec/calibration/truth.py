@@ -1,4 +1,4 @@
-"""What is true in a population, and bounds that make a claim true, false or unspecific there."""
+"""The true values in a population, and bounds that make a claim true, false or unspecific there."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from neuronspec.language.unit_measures import correlation
 from neuronspec.networks.tasks import Example
 
 ALWAYS = cross_entropy() <= 1e6
-"""A planted network has learnt nothing, and needs to have learnt nothing."""
+"""A competence that every network meets: a planted network is not trained."""
 
 CLEARED = 4.0
-"""Standard errors by which what is true is to be seen."""
+"""Standard errors between value and bound from which a claim counts as clearly true."""
 
 MOST_LOOKS = 3
-"""A pool is large enough for all of them, so that the level is shared out among so many."""
+"""A pool is large enough for all looks; the level of an interval is divided among them."""
 
 RANGES = {"correlation": (-1, 1), "auroc": (0, 1), "f1": (0, 1), "share": (0, 1), "r2": (-math.inf, 1)}
-"""The values that a measure can take, where not all: a bound beyond them would be no trial."""
+"""The range of each measure that has one: a bound beyond it would be met always or never."""
 
 
 def verdicts(
@@ -41,11 +41,11 @@ def verdicts(
     untrained: bool = False,
     census: bool = False,
 ) -> Sequence[Outcome]:
-    """Return what a network of a population says to claims: the one way to a verdict.
+    """Return the outcomes of claims about a network of a population: the only way to a verdict.
 
     Args:
         untrained: whether it is the untrained one.
-        census: whether the examples are all there are, so that there is nothing to infer.
+        census: whether the examples are the whole population, so that there is nothing to infer.
     """
     given = population.given(untrained)
     request = Request(
@@ -67,11 +67,11 @@ def verdicts(
 
 @dataclass(frozen=True)
 class Truth:
-    """What a measure is in a population.
+    """The true value of a measure in a population.
 
     Args:
         value: of the claimed units.
-        stand_ins: of what stands in for them: the controls that could be measured.
+        stand_ins: of the units that stand in for them: the controls that could be measured.
         error: standard error of the value, times the root of the number of sequences.
         errors: those of the differences to the stand-ins.
     """
@@ -84,7 +84,7 @@ class Truth:
 
     @property
     def side(self) -> int:
-        """1 where a claim is to bound the measure from below, -1 from above: away from what says nothing."""
+        """1 where a claim bounds the measure from below, -1 from above: away from the value of no effect."""
         measure = self.candidate.measure
         if measure.word in ("share", "f1", "r2"):
             return 1
@@ -92,15 +92,15 @@ class Truth:
 
     @property
     def best(self) -> str:
-        """The name of the best of what stands in, on the side of the claim."""
+        """The name of the best stand-in, on the side of the claim."""
         return max(self.stand_ins, key=lambda name: self.side * self.stand_ins[name])
 
     def se(self, sequences: int) -> float:
-        """The standard error of the value, of so many sequences."""
+        """The standard error of the value, from this number of sequences."""
         return self.error / math.sqrt(sequences)
 
     def larger_se(self, name: str, sequences: int) -> float:
-        """The standard error of the value, or of the difference to a stand-in where that is larger."""
+        """The larger of two standard errors: of the value, and of its difference to a stand-in."""
         return float(np.fmax(self.error, self.errors[name])) / math.sqrt(sequences)
 
     def claim(self, bound: float) -> Claim:
@@ -109,16 +109,19 @@ class Truth:
         return Claim(self.candidate.measure, low=low, high=high, rivals=self.candidate.rivals)
 
     def possible(self, bound: float) -> bool:
-        """Whether value and bound lie within what the measure can be."""
+        """Whether value and bound lie within the range of the measure."""
         low, high = RANGES.get(self.candidate.measure.word, (-math.inf, math.inf))
         return all(low < number < high for number in (self.value, bound))
 
     def beyond(self, distance: float, sequences: int) -> float:
-        """The bound that the value misses by so many standard errors."""
+        """The bound that the value misses by this many standard errors.
+
+        For a value of 0.6 with a standard error of 0.1, claimed from below, a distance of 1 gives 0.7.
+        """
         return self.value + self.side * distance * self.se(sequences)
 
     def met_by_all(self, distance: float, sequences: int) -> float:
-        """The bound that the value and the best stand-in meet, the worse of the two by so many (larger) errors."""
+        """The bound that value and best stand-in both meet, the worse of them by this many (larger) standard errors."""
         worse = min(self.side * self.value, self.side * self.stand_ins[self.best])
         return self.side * (worse - distance * self.larger_se(self.best, sequences))
 
@@ -135,39 +138,42 @@ class Truth:
 
 
 def truths(population: Population, candidates: Sequence[Candidate]) -> list[Truth]:
-    """Return what is true of each candidate, those left out that vary too little, or have nothing to stand in."""
-    pool, found = population.pool, []
+    """Return the truth of each candidate; without those that vary too little or have no stand-in."""
+    pool, known = population.pool, []
     for untrained in (False, True):
-        asked = [candidate for candidate in candidates if candidate.untrained == untrained]
-        if asked:
-            claims = [Claim(candidate.measure, low=0.0, rivals=candidate.rivals) for candidate in asked]
+        chosen = [candidate for candidate in candidates if candidate.untrained == untrained]
+        if chosen:
+            claims = [Claim(candidate.measure, low=0.0, rivals=candidate.rivals) for candidate in chosen]
             whole = verdicts(population, claims, pool, pool, untrained, census=True)
             sampled = verdicts(population, claims, pool, pool, untrained)
-            found += [_truth(*three) for three in zip(asked, whole, sampled, strict=True)]
-    return [truth for truth in found if truth.error > 0 and truth.stand_ins]
+            known += [_truth(*outcomes) for outcomes in zip(chosen, whole, sampled, strict=True)]
+    return [truth for truth in known if truth.error > 0 and truth.stand_ins]
 
 
 def _truth(candidate: Candidate, whole: Outcome, sampled: Outcome) -> Truth:
-    """What is true in the whole, and the standard errors that it shows as a sample, in as many looks as that takes."""
-    able = [name for name, control in whole.controls.items() if math.isfinite(control.value)]
-    differences = {name: sampled.controls[name].difference for name in able if name in sampled.controls}
+    """The true values, from the pool as a census, and their standard errors, from the pool as a sample."""
+    measurable = [name for name, control in whole.controls.items() if math.isfinite(control.value)]
+    differences = {name: sampled.controls[name].difference for name in measurable if name in sampled.controls}
     return Truth(
         candidate,
         whole.value,
-        {name: whole.controls[name].value for name in able},
+        {name: whole.controls[name].value for name in measurable},
         _error(sampled.interval, sampled.sequences),
-        {name: _error(differences.get(name, (math.nan, math.nan)), sampled.sequences) for name in able},
+        {name: _error(differences.get(name, (math.nan, math.nan)), sampled.sequences) for name in measurable},
     )
 
 
 def _error(interval: tuple[float, float], sequences: int) -> float:
-    """The standard error that the interval of a look shows, of a single sequence; NaN where there is none."""
+    """The standard error behind the interval of a look, times the root of the sequences; NaN without an interval.
+
+    A normal interval is as wide as 2 z standard errors; at LEVEL 0.95 in 3 looks, z is 2.39.
+    """
     level = 1 - (1 - LEVEL) / MOST_LOOKS
     return (interval[1] - interval[0]) / (2 * NormalDist().inv_cdf((1 + level) / 2)) * math.sqrt(sequences)
 
 
 def ahead(population: Population) -> float:
-    """Return how far the planted unit goes with its signal beyond every other unit: whether a sample picks it.
+    """Return how far the planted unit's correlation lies above that of every other: whether a sample picks it.
 
     Returns:
         standard errors of the difference to the nearest, over the root of the number of sequences.
@@ -175,7 +181,7 @@ def ahead(population: Population) -> float:
     unit, size = population.planted.unit, population.network.sizes[population.place]
     view = View(population.subject(), [population.lane(index) for index in range(size)])
     whole = estimate(correlation(population.planted.signal, of=unit), view)
-    values, drawn = np.abs(whole.values), np.abs(whole.at(resamples(len(population.pool))))
+    values, resampled = np.abs(whole.values), np.abs(whole.at(resamples(len(population.pool))))
     others = [index for index in range(size) if index != unit.index and math.isfinite(values[index])]
-    errors = (drawn[unit.index] - drawn[others]).std(1)
+    errors = (resampled[unit.index] - resampled[others]).std(1)
     return float(((values[unit.index] - values[others]) / errors).min()) / math.sqrt(len(population.pool))

@@ -38,7 +38,7 @@ def _calibrate(cases: int, seed: int, jobs: int | None, json_file: Path | None) 
 
     to_stdout = json_file is not None and str(json_file) == "-"
     out, began = terminal.console(stderr=to_stdout), time.perf_counter()
-    found: list[run.Found] = []
+    found: list[run.PopulationResult] = []
     complete = False
     try:
         with terminal.Live(terminal.console(stderr=True)) as watcher:

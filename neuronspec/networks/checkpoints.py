@@ -1,4 +1,4 @@
-"""A user's trained networks: weights from her file in the module that her function builds."""
+"""A user's trained networks: weights from her file, in the module that her function builds."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def load(recipe: checkpoint, root: Path, name: str, seed: int, symbols: int) -> 
 
     Args:
         root: the folder that files are named from.
-        symbols: how many tokens it is to read and to say.
+        symbols: how many tokens it reads and predicts.
 
     Raises:
-        NeuronspecError: naming the recipe; file and module do not fit, or there is no such file.
+        NeuronspecError: file and module do not fit, or the file does not exist; the message names the recipe.
     """
     file = file_of(recipe, root, seed)
     module = _built(recipe, name, seed)
@@ -53,7 +53,7 @@ def load(recipe: checkpoint, root: Path, name: str, seed: int, symbols: int) -> 
 
 
 def made_of(recipe: checkpoint, root: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return what tells the networks of a checkpoint from others, as JSON data."""
+    """Return what identifies the networks of a checkpoint, as JSON data."""
     files = {seed: file_of(recipe, root, seed) for seed in seeds}
     sums = {str(seed): hashlib.sha256(file.read_bytes()).hexdigest() for seed, file in files.items()}
     return {"checkpoint": str(recipe.file), "sha256": sums}
@@ -67,8 +67,8 @@ def file_of(recipe: checkpoint, root: Path, seed: int) -> Path:
 def untrained_twin(recipe: checkpoint, trained: Adapted, name: str, seed: int, symbols: int) -> Adapted | None:
     """Return the module with the weights it is built with; None where those are the trained ones."""
     module = _built(recipe, name, seed)
-    ours, theirs = module.state_dict(), trained.module.state_dict()
-    if all(torch.equal(ours[key], theirs[key]) for key in ours):
+    fresh, loaded = module.state_dict(), trained.module.state_dict()
+    if all(torch.equal(fresh[key], loaded[key]) for key in fresh):
         return None
     return _adapted(module, recipe, symbols)
 
@@ -90,7 +90,7 @@ def _built(recipe: checkpoint, name: str, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = recipe.build()
-    except Exception as error:  # build is anybody's code
+    except Exception as error:  # build is the user's code, and may fail in any way
         raise TaskError(f"{name}: build raised {type(error).__name__}: {error}") from error
     if not isinstance(module, nn.Module):
         raise TaskError(f"{name}: build returned {type(module).__name__}, expected a torch.nn.Module")

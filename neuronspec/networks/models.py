@@ -1,4 +1,4 @@
-"""Networks with something to read and something to say."""
+"""Networks that read tokens and predict the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neuronspec.networks.tasks import Text
 
 @runtime_checkable
 class Model(Protocol):
-    """What the engine examines: something is read, recurrent layers run over it, something is said."""
+    """What the engine examines: an embedding, recurrent layers and a read-out."""
 
     @property
     def layers(self) -> Sequence[Layer]: ...
@@ -124,8 +124,10 @@ class EncoderDecoder(LanguageModel):
             return super().embed(tokens)
         table = self.embedding.flatten(0, -2)
         if self.embedding.dim() == 3:  # each replicate has a table of its own, also where all read the same
-            own = tokens if tokens.dim() == 3 else tokens.unsqueeze(1)
-            tokens = own + self.symbols * torch.arange(len(self.embedding), device=tokens.device).view(1, -1, 1)
+            by_replicate = tokens if tokens.dim() == 3 else tokens.unsqueeze(1)
+            tokens = by_replicate + self.symbols * torch.arange(len(self.embedding), device=tokens.device).view(
+                1, -1, 1
+            )
         return nn.functional.embedding(tokens, table)
 
     def read_out(self, hidden: Float[Tensor, "time *batch unit"]) -> Float[Tensor, "time *batch symbol"]:

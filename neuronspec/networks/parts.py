@@ -38,8 +38,8 @@ def layers_of(part: Any) -> list[Layer]:
 
 
 def _gated(part: Any, suffix: str) -> GatedCell:
-    found = {name: getattr(part, name + suffix, None) for name in WEIGHTS}
-    weights = {name: weight.detach() for name, weight in found.items() if weight is not None}
+    named = {name: getattr(part, name + suffix, None) for name in WEIGHTS}
+    weights = {name: weight.detach() for name, weight in named.items() if weight is not None}
     zeros = weights["weight_hh"].new_zeros(len(weights["weight_hh"]))
     kind = _kind(part)
     assert kind is not None
@@ -68,7 +68,7 @@ def any_weight(*parts: object) -> Tensor:
 
 
 class Search:
-    """Finds the parts of a module, and says in its errors what else it found."""
+    """Finds the parts of a module; its errors list the candidates."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -79,13 +79,13 @@ class Search:
         return NetworkError(f"{type(self.module).__name__}: {text}")
 
     def name(self, part: Any) -> str:
-        """A part as messages call it: by its name in the module, or by what it is."""
-        own = part.__name__ if hasattr(part, "__name__") else type(part).__name__
-        return self.names.get(id(part)) or own
+        """A part as messages call it: by its name in the module, else by its own or its type's name."""
+        kind = part.__name__ if hasattr(part, "__name__") else type(part).__name__
+        return self.names.get(id(part)) or kind
 
-    def names_of(self, parts: Sequence[Any], reads: Any, says: Any) -> dict[str, str]:
+    def names_of(self, parts: Sequence[Any], embedding: Any, read_out: Any) -> dict[str, str]:
         names = {"recurrent": ", ".join(map(self.name, parts))}
-        ends = {"embedding": reads, "read_out": says}
+        ends = {"embedding": embedding, "read_out": read_out}
         return names | {word: self.name(part) for word, part in ends.items() if part is not None}
 
     def refuse_unsteppable(self, all_named: bool) -> None:
@@ -93,9 +93,9 @@ class Search:
         for part in self.modules.values():
             if ".quantized" in type(part).__module__:
                 raise self.error(f"{self.name(part)} is quantized: wrap the module as it was before")
-        found = [name for name, part in self.modules.items() if isinstance(part, ATTENTION)]
-        if found and not all_named:
-            part = self.modules[found[0]]
+        attention = [part for part in self.modules.values() if isinstance(part, ATTENTION)]
+        if attention and not all_named:
+            part = attention[0]
             raise self.error(
                 f"{self.with_kind(part)} stands in the path, and attention cannot be run in steps; where it lies "
                 "outside embedding → recurrent → read-out, name all three: "
@@ -105,26 +105,26 @@ class Search:
     def recurrent(self, named: Any) -> list[Any]:
         """The recurrent parts that the user named, or the only one there is."""
         if named is None:
-            found = self._recurrent_in(self.modules.values())
-            if len(found) != 1:
-                raise self._not_one_recurrent(found)
-            return found
-        given = named if isinstance(named, list | tuple) else [named]
-        if not given:
+            candidates = self._recurrent_in(self.modules.values())
+            if len(candidates) != 1:
+                raise self._not_one_recurrent(candidates)
+            return candidates
+        parts = named if isinstance(named, list | tuple) else [named]
+        if not parts:
             raise self.error("recurrent=[]: name at least one recurrent part")
-        return [self._wanted_recurrent(self._looked_up("recurrent", part)) for part in given]
+        return [self._checked_recurrent(self._looked_up("recurrent", part)) for part in parts]
 
     def _recurrent_in(self, modules: Iterable[nn.Module]) -> list[Any]:
-        """All recurrent parts, but not those that a cell written by hand is made of."""
-        found = [part for part in modules if isinstance(part, Cell) or _kind(part)]
-        made_of = {id(inner) for part in found for inner in part.modules() if inner is not part}
-        return [part for part in found if id(part) not in made_of]
+        """All recurrent parts, without those inside another: a user's cell may be made of torch's."""
+        recurrent = [part for part in modules if isinstance(part, Cell) or _kind(part)]
+        nested = {id(inner) for part in recurrent for inner in part.modules() if inner is not part}
+        return [part for part in recurrent if id(part) not in nested]
 
-    def _not_one_recurrent(self, found: list[Any]) -> NetworkError:
-        if found:
+    def _not_one_recurrent(self, candidates: list[Any]) -> NetworkError:
+        if candidates:
             return self.error(
-                f"{len(found)} recurrent parts: {self._listed(found)}; name one, or a list of them in the order in "
-                f'which they run: wrap(module, recurrent="{self.name(found[0])}")'
+                f"{len(candidates)} recurrent parts: {self._listed(candidates)}; name one, or a list of them in the "
+                f'order in which they run: wrap(module, recurrent="{self.name(candidates[0])}")'
             )
         kinds = sorted({type(part).__name__ for part in self._leaves()})
         return self.error(
@@ -136,7 +136,7 @@ class Search:
     def _leaves(self) -> list[nn.Module]:
         return [part for part in self.modules.values() if part is not self.module and not any(part.children())]
 
-    def _wanted_recurrent(self, part: Any) -> Any:
+    def _checked_recurrent(self, part: Any) -> Any:
         if isinstance(part, Cell) or _kind(part):
             return part
         inner = self._recurrent_in(part.modules()) if isinstance(part, nn.Module) else []
@@ -159,8 +159,8 @@ class Search:
         return part
 
     def embedding(self, named: Any, parts: Sequence[Any]) -> Any:
-        found = self._end("embedding", named, nn.Embedding, parts)
-        for part in found.modules() if isinstance(found, nn.Module) else ():
+        embedding = self._end("embedding", named, nn.Embedding, parts)
+        for part in embedding.modules() if isinstance(embedding, nn.Module) else ():
             if getattr(part, "max_norm", None) is not None:
                 name = self.name(part)
                 raise self.error(
@@ -168,25 +168,25 @@ class Search:
                     f"read; apply it once and take it away: module.{name}.weight.data.renorm_({part.norm_type:g}, 0, "
                     f"{part.max_norm}); module.{name}.max_norm = None"
                 )
-        return found
+        return embedding
 
     def read_out(self, named: Any, parts: Sequence[Any]) -> Any:
         return self._end("read_out", named, nn.Linear, parts)
 
     def _end(self, word: str, named: Any, kind: type[nn.Module], used: Sequence[Any]) -> Any:
-        """The part at one end of the recurrence: as named, or the only one of its kind outside what is used."""
+        """The part before or after the recurrent ones: as named, or the only one of its type that is not in use."""
         if named is False:
             return None
         if named is not None:
             return self._looked_up(word, named)
-        inner = {id(part) for whole in used if isinstance(whole, nn.Module) for part in whole.modules()}
-        found = [part for part in self.modules.values() if isinstance(part, kind) and id(part) not in inner]
-        if len(found) > 1:
+        in_use = {id(part) for whole in used if isinstance(whole, nn.Module) for part in whole.modules()}
+        candidates = [part for part in self.modules.values() if isinstance(part, kind) and id(part) not in in_use]
+        if len(candidates) > 1:
             raise self.error(
-                f"{len(found)} parts could be the {word.replace('_', '-')}: {self._listed(found)}; name it: "
-                f'wrap(module, {word}="{self.name(found[-1])}")'
+                f"{len(candidates)} parts could be the {word.replace('_', '-')}: {self._listed(candidates)}; name it: "
+                f'wrap(module, {word}="{self.name(candidates[-1])}")'
             )
-        return found[0] if found else None
+        return candidates[0] if candidates else None
 
     def _listed(self, parts: Sequence[Any]) -> str:
         return ", ".join(map(self.with_kind, parts))
@@ -221,16 +221,17 @@ class Search:
         if len(devices) > 1 or devices == ["meta"]:
             raise self.error(f"weights are on {listed(devices)}: move them to one device with module.to(...)")
 
-    def width(self, parts: Sequence[Any], reads: Any, symbols: int | None) -> int:
-        """How many features the first layer reads; sizes that follow one another must fit."""
+    def width(self, parts: Sequence[Any], embedding: Any, symbols: int | None) -> int:
+        """How many features the first layer reads; those of the embedding must be as many."""
         size = getattr(parts[0], "input_size", None)
-        embedded = reads.embedding_dim if isinstance(reads, nn.Embedding) else None
+        embedded = embedding.embedding_dim if isinstance(embedding, nn.Embedding) else None
         if None not in (size, embedded) and size != embedded:
             raise self.error(
-                f"the embedding {self.with_kind(reads)} gives {embedded} features, and {self.name(parts[0])} reads "
+                f"the embedding {self.with_kind(embedding)} gives {embedded} features, and {self.name(parts[0])} reads "
                 f"{size}; name all that lies before it: wrap(module, embedding=lambda tokens: ...)"
             )
-        known = [width for width in (size, embedded, symbols if reads is None else None) if width is not None]
+        one_hot = symbols if embedding is None else None
+        known = [width for width in (size, embedded, one_hot) if width is not None]
         if not known:
             raise self.error(
                 f"the cell {self.name(parts[0])} does not say how many features it reads: give it an attribute "
@@ -239,17 +240,18 @@ class Search:
         return known[0]
 
     def check_alphabet(
-        self, symbols: int | None, reads: Any, says: Any, size: int | None, inputs: int, features: bool
+        self, symbols: int | None, embedding: Any, read_out: Any, size: int | None, inputs: int, features: bool
     ) -> None:
         if symbols is None:
             return
         if size not in (None, symbols):
-            raise self.error(f"alphabet of {symbols} symbols, and the read-out {self.name(says)} has {size}")
-        if isinstance(reads, nn.Embedding) and reads.num_embeddings != symbols:
+            raise self.error(f"alphabet of {symbols} symbols, and the read-out {self.name(read_out)} has {size}")
+        if isinstance(embedding, nn.Embedding) and embedding.num_embeddings != symbols:
             raise self.error(
-                f"alphabet of {symbols} symbols, and the embedding {self.name(reads)} has {reads.num_embeddings}"
+                f"alphabet of {symbols} symbols, "
+                f"and the embedding {self.name(embedding)} has {embedding.num_embeddings}"
             )
-        if reads is None and not features and inputs != symbols:
+        if embedding is None and not features and inputs != symbols:
             raise self.error(
                 f"alphabet of {symbols} symbols, and without an embedding the network reads {inputs} features; name "
                 "what turns tokens into them: wrap(module, embedding=...)"
@@ -260,11 +262,11 @@ def check_parts(search: Search, parts: Sequence[Any], inputs: int) -> None:
     """Check cells that were written by hand, and that each part reads what the part before it gives."""
     width, weight = inputs, any_weight(*parts, search.module)
     for before, part in zip([None, *parts], parts, strict=False):
-        reads = getattr(part, "input_size", width)
-        if reads != width:
+        expected = getattr(part, "input_size", width)
+        if expected != width:
             raise search.error(
                 f"recurrent parts do not follow one another: {search.name(before)} gives {width} features, and "
-                f"{search.name(part)} reads {reads}"
+                f"{search.name(part)} reads {expected}"
             )
         if isinstance(part, Cell):
             _check_cell(search, part, weight.new_zeros(2, width))
@@ -275,7 +277,7 @@ def _check_cell(search: Search, cell: Cell, x: Tensor) -> None:
     try:
         with torch.no_grad(), same_randomness(x.device), evaluating(search.module, cell):
             fault = user_cell.fault(cell, x)
-    except Exception as error:  # it is the user's code, and may fail in any way
+    except Exception as error:  # the user's code may fail in any way
         raise search.error(
             f"the cell {search.name(cell)} fails on an input {list(x.shape)}: {type(error).__name__}: {error}"
         ) from error
@@ -283,28 +285,30 @@ def _check_cell(search: Search, cell: Cell, x: Tensor) -> None:
         raise search.error(f"the cell {search.name(cell)}: {fault}")
 
 
-def read_out_size(search: Search, says: Any, width: int) -> int | None:
+def read_out_size(search: Search, read_out: Any, width: int) -> int | None:
     """How many logits a read-out gives from hidden states of this width."""
-    if says is None:
+    if read_out is None:
         return None
-    if isinstance(says, nn.Linear):
-        if says.in_features != width:
+    if isinstance(read_out, nn.Linear):
+        if read_out.in_features != width:
             raise search.error(
-                f"the read-out {search.with_kind(says)} reads {says.in_features} numbers, and the hidden state of "
-                f"the last layer has {width}; name what lies between: wrap(module, read_out=lambda hidden: ...)"
+                f"the read-out {search.with_kind(read_out)} reads {read_out.in_features} numbers, and the hidden state "
+                f"of the last layer has {width}; name what lies between: wrap(module, read_out=lambda hidden: ...)"
             )
-        return says.out_features
-    weight = any_weight(says, search.module)
+        return read_out.out_features
+    weight = any_weight(read_out, search.module)
     try:
-        with torch.no_grad(), same_randomness(weight.device), evaluating(search.module, says):
-            logits = says(weight.new_zeros(2, 3, width))
-    except Exception as error:  # it is the user's code, and may fail in any way
+        with torch.no_grad(), same_randomness(weight.device), evaluating(search.module, read_out):
+            logits = read_out(weight.new_zeros(2, 3, width))
+    except Exception as error:  # the user's code may fail in any way
         raise search.error(
-            f"the read-out {search.name(says)} fails on hidden states [2, 3, {width}]: {type(error).__name__}: {error}"
+            f"the read-out {search.name(read_out)} fails on hidden states [2, 3, {width}]: "
+            f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(logits, Tensor) or logits.shape[:-1] != (2, 3):
         got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise search.error(
-            f"the read-out {search.name(says)} makes {got} of hidden states [2, 3, {width}], expected [2, 3, symbol]"
+            f"the read-out {search.name(read_out)} makes {got} of hidden states [2, 3, {width}], "
+            "expected [2, 3, symbol]"
         )
     return logits.shape[-1]

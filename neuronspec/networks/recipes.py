@@ -18,7 +18,7 @@ OPTIMISERS = ("adam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "constant")
 
 LATER = ("embedding_scale", "orthogonal", "encoder", "warm_up", "until")
-"""The fields that networks of older stores do not know."""
+"""Fields added later: left out of a key while they have their default, so that keys of older stores hold."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ class Recipe:
         return {(layer, site): self.units for layer in range(self.layers) for site in self.sites}
 
     def facts(self) -> dict[str, object]:
-        """What decides the weights, as JSON data; later fields only where they say something."""
+        """What decides the weights, as JSON data; ``LATER`` fields only where they differ from their default."""
         later = {f.name: f.default for f in fields(self) if f.name in LATER}
         return {name: value for name, value in asdict(self).items() if name != "full" and later.get(name, ()) != value}
 
     @property
     def shown(self) -> str:
-        """What ``neuronspec list --networks`` says of it."""
+        """The line that ``neuronspec list --networks`` shows."""
         kind = f"{self.kind} encoder-decoder" if self.encoder else self.kind
         return f"{kind}, {self.layers} x {self.units} units, {self.steps} steps"
 
@@ -159,9 +159,9 @@ class checkpoint:
 
     @property
     def shown(self) -> str:
-        """What ``neuronspec list --networks`` says of it."""
+        """The line that ``neuronspec list --networks`` shows."""
         return f"checkpoint {self.file}"
 
-    def seeds(self, asked: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the seeds there are among those asked for: one where there is one file."""
-        return asked if "{seed}" in str(self.file) else asked[:1]
+    def seeds(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the wanted seeds that exist: only the first where there is one file."""
+        return wanted if "{seed}" in str(self.file) else wanted[:1]

@@ -1,6 +1,6 @@
-"""Recurrent networks that can be looked into: cells over time, in layers.
+"""Recurrent networks whose every site can be read and edited: cells over time, in layers.
 
-A ``Cell`` (cells/cell.py) says what happens at one step, a ``Layer`` runs one over time, or two in both directions, and
+A ``Cell`` (cells/cell.py) computes one step, a ``Layer`` runs one over time, or two in both directions, and
 ``run`` a stack of layers. ``Recurrent`` holds the weights of such a stack, equal to those of ``torch.nn``.
 """
 
@@ -27,7 +27,7 @@ def unroll(
 
     Args:
         alive: ``[time (replicate) batch]``, the rows that take each step; the state of the others stays as it is, and
-            what their sites hold means nothing. All where None.
+            the values at their sites mean nothing. All where None.
     """
     if alive is None and in_place.can_run(cell):
         return in_place.unroll(cell, inputs, state, edits, wanted)
@@ -65,12 +65,12 @@ class Layer:
         return {site: units * directions for site, units in self.forwards.sites.items()}
 
     def start(self, batch: int) -> State:
-        """Return what the first step sees of the past."""
-        ours = self.forwards.start(batch)
+        """Return the state before the first step."""
+        first = self.forwards.start(batch)
         if self.backwards is None:
-            return ours
-        theirs = self.backwards.start(batch)
-        return {name: torch.cat([ours[name], theirs[name]], -1) for name in ours}
+            return first
+        second = self.backwards.start(batch)
+        return {name: torch.cat([first[name], second[name]], -1) for name in first}
 
     def run(
         self, inputs: Tensor, state: State, edits: Edits, wanted: Collection[str], lengths: Tensor | None
@@ -82,11 +82,11 @@ class Layer:
         first, second = ({name: v.chunk(2, -1)[side] for name, v in state.items()} for side in (0, 1))
         steps = torch.arange(time - 1, -1, -1, device=inputs.device)
         alive = None if lengths is None else steps.unsqueeze(1) < lengths
-        ours, after = unroll(self.forwards, inputs, first, _side(edits, sites, 0), wanted)
-        theirs, before = unroll(
+        forwards, after = unroll(self.forwards, inputs, first, _side(edits, sites, 0), wanted)
+        backwards, before = unroll(
             self.backwards, inputs.flip(0), second, _side(lambda t: edits(time - 1 - t), sites, 1), wanted, alive
         )
-        tapes = {site: torch.cat([ours[site], theirs[site].flip(0)], -1) for site in wanted}
+        tapes = {site: torch.cat([forwards[site], backwards[site].flip(0)], -1) for site in wanted}
         return tapes, {name: torch.cat([after[name], before[name]], -1) for name in state}
 
 
@@ -99,6 +99,7 @@ def _side(edits: Edits, sites: Mapping[str, int], side: int) -> Edits:
             return leave
 
         def one(site: str, value: Tensor) -> Tensor:
+            # An edit knows units of both directions; the other half is not computed yet, and what it gets is dropped.
             halves = [torch.zeros_like(value), value] if side else [value, torch.zeros_like(value)]
             return edit(site, torch.cat(halves, -1)).narrow(-1, side * sites[site], sites[site])
 
@@ -120,8 +121,8 @@ def run(
     Args:
         inputs: ``[time batch input]``; with replicates ``[time replicate batch input]``, or without
             that axis where all replicates read the same.
-        states: the state of every layer before the first step; its start where None. With so many times the rows of
-            the inputs, that many lanes read the same inputs, lane after lane.
+        states: the state of every layer before the first step; its start where None. States of n times as many rows
+            as the inputs are n lanes, one after the other, which all read the same inputs.
         edit: called at every site of every step, inside the recurrence.
         record: the ``(layer, site)`` whose values are wanted.
         lengths: of each sequence, where they differ; only a layer that reads backwards needs them.

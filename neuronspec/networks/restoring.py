@@ -29,14 +29,14 @@ def evaluating(*parts: object) -> Iterator[None]:
 
 @contextmanager
 def same_randomness(device: torch.device) -> Iterator[None]:
-    """Put the state of torch's generators back, whatever is drawn."""
+    """Put the state of torch's generators back in the end."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Keep torch's and the user's own warnings to themselves: they are not about what we ask, and could be errors."""
+    """Hide warnings of torch and the user's code: they are not about our call, and a filter may make them errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -44,7 +44,7 @@ def without_warnings() -> Iterator[None]:
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Run cuDNN's layers in float32 throughout; by default their products have ten bits on newer devices."""
+    """Run cuDNN's layers in float32 throughout; by default, products on newer devices keep ten bits."""
     if device.type != "cuda":
         yield
         return

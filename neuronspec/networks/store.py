@@ -2,7 +2,7 @@
 
 A network is two files: ``seed-7.safetensors`` and its card ``seed-7.json``, in a folder named after the recipe and
 a key of all that decides the weights. The card is written last and holds a checksum of the weights: a network
-without a card that fits is not there.
+without a matching card counts as not stored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CARD_SCHEMA = 1
 
 @dataclass(frozen=True)
 class RecipeStore:
-    """Where the networks of one recipe stand in the store, and what they are made from."""
+    """The folder of one recipe's networks in the store, and what they are made from."""
 
     folder: Path
     name: str
@@ -47,20 +47,21 @@ class RecipeStore:
 
     @classmethod
     def of(cls, store: Path, name: str, task: Task, recipe: Recipe) -> RecipeStore:
-        """Return the shelf of a recipe; ``name`` is its full name, e.g. ``counting/lstm``."""
+        """Return the store of a recipe; ``name`` is its full name, e.g. ``counting/lstm``."""
         corpus_hash = task.corpus_hash()
         facts: dict[str, object] = {"recipe": recipe.facts(), "vocabulary": task.vocabulary}
         facts |= {"corpus": corpus_hash, "training": TRAINING}
         if recipe.until is not None:
             facts["events"] = [example.events.get(recipe.until[0]) for example in task.draw("corpus")]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-        base = name.partition("@")[0].replace("/", "-")  # a recipe that is as large as its source is kept once
+        # name@full shares the folder: where the recipe has no larger size, it is the same network.
+        base = name.partition("@")[0].replace("/", "-")
         folder = store / "networks" / f"{base}-{key}"
         return cls(folder, name, recipe, task.vocabulary, corpus_hash, task.ends)
 
     @property
     def made_of(self) -> dict[str, Any]:
-        """What tells its networks from others, as JSON data: not the weights, which are others on another machine."""
+        """What its networks are made of, as JSON data; not their weights, which differ between machines."""
         facts = json.loads(json.dumps(self.recipe.facts()))
         return {"key": self.folder.name.rpartition("-")[2], "corpus": self.corpus_hash, "recipe": facts}
 
@@ -107,7 +108,7 @@ class RecipeStore:
         return card
 
     def _set_aside(self, seed: int, error: Exception) -> str:
-        """Rename what cannot be read, so that it is neither lost nor in the way; return what to say of it."""
+        """Rename files that cannot be read, so that they are neither lost nor in the way; return the warning."""
         aside = [file for file in (self.card_file(seed), self.weights_file(seed)) if file.exists()]
         try:
             for file in aside:
@@ -137,14 +138,14 @@ class RecipeStore:
         write_atomically(self.card_file(trained.seed), json.dumps(card, indent=1).encode())
 
     def lock(self, block: range) -> FileLock:
-        """Return the lock that the training of a block is held under; it goes with the process that holds it."""
+        """Return the lock under which a block is trained; it is released when the process that holds it ends."""
         file = self.folder / f"block-{block.start}.lock"
         if file.is_dir():
             raise StoreError(f"{file} is a folder where a lock file should be: remove it")
         return FileLock(file)
 
     def check_writable(self) -> None:
-        """Raise StoreError, before any time is spent, where a trained network could not be kept."""
+        """Raise StoreError, before any time is spent, where a trained network could not be saved."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self.folder / ".writable", b"")
@@ -165,30 +166,30 @@ class Unsaved:
 
 
 def train_missing(
-    shelf: RecipeStore,
+    store: RecipeStore,
     corpus: Sequence[Example],
     seeds: Sequence[int],
     progress: Callable[[int], None] = lambda step: None,
 ) -> Unsaved:
     """Train the block that holds ``seeds`` unless its networks are stored, and store it.
 
-    A second process that wants the same block waits, and then finds it.
+    A second process that needs the same block waits for the lock, and then loads what the first one stored.
     """
-    block = block_of(seeds[0], shelf.recipe)
-    with shelf.lock(block):
-        missing = [seed for seed in block if shelf.load(seed) is None]
+    block = block_of(seeds[0], store.recipe)
+    with store.lock(block):
+        missing = [seed for seed in block if store.load(seed) is None]
         if not set(missing) & set(seeds):
             return Unsaved({})
-        trained = train_block(shelf.recipe, corpus, shelf.vocabulary, block, progress, shelf.ends)
-        return _keep(shelf, [network for network in trained if network.seed in missing])
+        trained = train_block(store.recipe, corpus, store.vocabulary, block, progress, store.ends)
+        return _save_all(store, [network for network in trained if network.seed in missing])
 
 
-def _keep(shelf: RecipeStore, networks: list[Trained]) -> Unsaved:
-    homeless = Unsaved({})
+def _save_all(store: RecipeStore, networks: list[Trained]) -> Unsaved:
+    unsaved = Unsaved({})
     for network in networks:
         try:
-            shelf.save(network)
+            store.save(network)
         except OSError as error:
-            kept = homeless.weights | {network.seed: network.weights}
-            homeless = Unsaved(kept, error.strerror or str(error))
-    return homeless
+            weights = unsaved.weights | {network.seed: network.weights}
+            unsaved = Unsaved(weights, error.strerror or str(error))
+    return unsaved

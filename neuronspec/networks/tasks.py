@@ -23,9 +23,9 @@ Text: TypeAlias = str | tuple[str, ...]
 """A sequence of symbols: the characters of a string, or words."""
 
 
-def is_text(what: object) -> TypeGuard[Text]:
-    """Return whether something is a string of characters or a tuple of words."""
-    return isinstance(what, str) or (isinstance(what, tuple) and all(isinstance(word, str) for word in what))
+def is_text(value: object) -> TypeGuard[Text]:
+    """Return whether a value is a string of characters or a tuple of words."""
+    return isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(word, str) for word in value))
 
 
 def joined(text: Text, more: Text) -> Text:
@@ -58,7 +58,7 @@ class Example:
 
 
 SHARES = {"verification": (0.0, 0.25), "discovery": (0.25, 0.5), "corpus": (0.5, 1.0)}
-"""Which part of a text's windows each stream gets."""
+"""Which part of a text's windows each stream gets, from and to; together they are the whole."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ class windows:
             )
 
     def deal(self, stream: str, most: int) -> Iterator[Example]:
-        """Yield the pieces of a stream, ``most`` of them where there are so many."""
+        """Yield the pieces of a stream, at most ``most``."""
         starts = [n * self.length for n in range(len(self.text) // self.length)]
-        random.Random(0).shuffle(starts)
+        random.Random(0).shuffle(starts)  # so that each stream gets pieces from all over the text
         low, high = (round(share * len(starts)) for share in SHARES[stream])
         for start in starts[low:high][:most]:
             yield Example(self.text[start : start + self.length], self.prompt)
@@ -103,7 +103,7 @@ class windows:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a network made of an example's prompt: the completion that was due, and the one that came.
+    """What a network made of an example's prompt: the completion that was due, and the one that it gave.
 
     Args:
         end: the symbol that the network closed it with; none where none does, or the run was cut. It is predicted,
@@ -122,7 +122,7 @@ class Completion:
 
     @property
     def said(self) -> Text:
-        """All that came, with the symbol that closed it."""
+        """The whole completion, with the symbol that closed it."""
         if self.end is None:
             return self.came
         return joined(self.came, self.end if isinstance(self.came, str) else (self.end,))
@@ -140,7 +140,7 @@ ABOUT_A_CLEAN_RUN = "e.g. [exact_match() >= 1, count('b') <= 3]"
 
 
 def _about_a_run(claim: object) -> bool:
-    """Whether something is a claim about what a network says by itself, one sequence at a time."""
+    """Whether a claim is about clean runs in which the network generates, one sequence at a time."""
     measure = claim.measure if isinstance(claim, Claim) else None
     plain = isinstance(claim, Claim) and claim.expected == "supported" and not claim.rivals and not claim.side_effect
     clean = isinstance(measure, Behaviour) and measure.generates and measure.under is None and measure.among is None
@@ -254,8 +254,8 @@ class Task:
         return (*self.alphabet, *([] if self.end is None else [self.end]))
 
     @property
-    def told(self) -> str:
-        """The alphabet as errors tell it."""
+    def _alphabet_shown(self) -> str:
+        """The alphabet as error messages show it."""
         return f"its {len(self.alphabet)} words" if self.of_words else repr(self.alphabet)
 
     @cached_property
@@ -269,7 +269,7 @@ class Task:
 
     @property
     def census(self) -> bool:
-        """Whether the examples are all there are."""
+        """Whether the examples are all that exist."""
         return self.examples is not None
 
     def draw(self, stream: str) -> tuple[Example, ...]:
@@ -309,19 +309,21 @@ class Task:
             raise TaskError(f"task {self.name}: {example.text!r:.60}: expected a source= for the encoder to read")
         self._check_named(example)
         if isinstance(example.pair, Example):
-            self.check(replace(example.pair, pair=None))  # whose own pair plays no part
+            self.check(replace(example.pair, pair=None))  # the pair of a pair is never used
         elif example.pair is not None:
             raise TaskError(f"task {self.name}: pair={example.pair!r}: expected an Example")
 
     def _check_text(self, text: object, symbols: Text = ()) -> None:
         if not isinstance(text, tuple if self.of_words else str) or not is_text(text):
-            wanted = "a tuple of words" if self.of_words else "a string"
-            raise TaskError(f"task {self.name}: {text!r:.60}: expected {wanted}, as the alphabet has it")
+            expected = "a tuple of words" if self.of_words else "a string"
+            raise TaskError(f"task {self.name}: {text!r:.60}: expected {expected}, as the alphabet has it")
         if not text:
             raise TaskError(f"task {self.name}: an example has an empty text")
         for symbol in text:
             if symbol not in self._symbols or (symbol == self.end and symbol not in symbols):
-                raise TaskError(f"task {self.name}: {text!r:.200} holds {symbol!r}, which is not in {self.told}")
+                raise TaskError(
+                    f"task {self.name}: {text!r:.200} holds {symbol!r}, which is not in {self._alphabet_shown}"
+                )
 
     def _check_named(self, example: Example) -> None:
         """Check the events, symbols and labels of an example."""
@@ -338,9 +340,8 @@ class Task:
                 raise TaskError(f"task {self.name}: label {name!r} has {len(values)} values for {example.text!r}")
         for name, value in example.symbols.items():
             if not isinstance(value, str) or value not in self._symbols:
-                raise TaskError(
-                    f"task {self.name}: symbol {name!r} is {value!r}: expected one of the alphabet, {self.told}"
-                )
+                expected = f"expected one of the alphabet, {self._alphabet_shown}"
+                raise TaskError(f"task {self.name}: symbol {name!r} is {value!r}: {expected}")
 
     @cached_property
     def named_by_examples(self) -> dict[str, frozenset[str]]:
@@ -362,14 +363,15 @@ class Task:
     def corpus_hash(self) -> str:
         """Return 16 hex digits that stand for what networks are trained on."""
         texts = [e.text if e.source is None else [e.source, e.text] for e in self.draw("corpus")]
-        told = json.dumps([self.vocabulary, texts] + [[]] * (not self.ends), ensure_ascii=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        # Only a task without an end symbol adds a part: hashes of all others stay as stores hold them.
+        facts = json.dumps([self.vocabulary, texts] + [[]] * (not self.ends), ensure_ascii=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def sequences_hash(self) -> str:
         """Return 16 hex digits that stand for the sequences that claims are judged on."""
         drawn = self.draw("verification")
-        told = json.dumps([self.vocabulary, [[e.text, e.prompt, e.source] for e in drawn]], ensure_ascii=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        facts = json.dumps([self.vocabulary, [[e.text, e.prompt, e.source] for e in drawn]], ensure_ascii=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def recipe(self, name: str) -> Recipe | checkpoint:
         """Return the recipe of this name; ``name@full`` at the size of the source."""

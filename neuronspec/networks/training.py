@@ -1,7 +1,7 @@
 """Recipe and seeds -> weights.
 
 Seeds train together in fixed blocks, as one batched network on one thread, so that a network does not depend
-on which seeds were asked for, nor on how many cores there are.
+on which other seeds are trained, nor on the number of cores.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from neuronspec.networks.tasks import Example, Text
 from neuronspec.networks.threads import one_thread
 
 TRAINING = 1
-"""Goes up with every change of this file that changes the weights which come out."""
+"""Goes up with every change of this file that changes the trained weights: keys of the store hold it."""
 
 CURVE_POINTS = 50
 IGNORED = -100
@@ -29,7 +29,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Trained:
-    """The weights of one network and its loss on the way."""
+    """The weights of one network, and its loss at some training steps."""
 
     seed: int
     weights: dict[str, Tensor]
@@ -79,11 +79,11 @@ def train_block(
     progress: Callable[[int], None] = lambda step: None,
     ends: bool = True,
 ) -> list[Trained]:
-    """Train the networks of some seeds as one batched network.
+    """Train the networks of these seeds as one batched network.
 
     Args:
         corpus: the sequences to learn.
-        progress: told the number of steps done.
+        progress: called with the number of steps done.
         ends: whether the last symbol closes every sequence.
 
     Returns:
@@ -119,7 +119,7 @@ class Lesson:
 
     Args:
         read, due: as ``encode`` gives them.
-        source, lengths: what the encoder of each reads first, and how much of it there is.
+        source, lengths: what the encoder of each reads first, and its length.
     """
 
     read: Int[Tensor, " time *batch"]
@@ -129,7 +129,7 @@ class Lesson:
 
     @classmethod
     def of(cls, examples: Sequence[Example], vocabulary: Text, ends: bool = True) -> Lesson:
-        """Return some examples as one lesson."""
+        """Return examples as one lesson."""
         read, due = encode(examples, vocabulary, ends)
         sources = [example.source or () for example in examples]
         if not all(sources):
@@ -137,7 +137,7 @@ class Lesson:
         return cls(read, due, tokens_of(sources, vocabulary), torch.tensor([len(source) for source in sources]))
 
     def rows(self, rows: Int[Tensor, "replicate batch"]) -> Lesson:
-        """Return some of the sequences for each replicate; of sources and what follows, as far as any of them goes."""
+        """Return the sequences of these rows for each replicate; with sources, all is cut to the longest of these."""
         read, due = self.read[:, rows], self.due[:, rows]
         if self.source is None or self.lengths is None:
             return Lesson(read, due)
@@ -153,26 +153,28 @@ class Lesson:
 
 
 HELD_OUT = 1000
-"""So many of the last sequences (a quarter, where that is less) are held out where training ends by its accuracy."""
+"""How many of the last sequences (at most a quarter) are held out, where training ends by its accuracy on them."""
 
 
 def _reached(recipe: Recipe, held_out: Sequence[Example], vocabulary: Text) -> Callable[[LanguageModel], bool]:
-    """Whether all replicates say the symbol at an event in a share of the held-out sequences."""
+    """Whether every replicate predicts the symbol at an event in the wanted share of the held-out sequences."""
     if recipe.until is None:
         return lambda model: False
     event, share = recipe.until
-    examples = [example for example in held_out if example.events.get(event, 0) > 0]  # a first symbol is given
+    examples = [
+        example for example in held_out if example.events.get(event, 0) > 0
+    ]  # the first symbol is given, not predicted
     if not examples:
-        told = f"none of {len(held_out)} held-out examples has an event {event!r} past its first step"
-        raise TaskError(f"Recipe(until={recipe.until!r}): {told}")
+        message = f"none of {len(held_out)} held-out examples has an event {event!r} past its first step"
+        raise TaskError(f"Recipe(until={recipe.until!r}): {message}")
     lesson = Lesson.of(examples, vocabulary)
     last = torch.tensor([example.events[event] - 1 for example in examples])
     due, batch = lesson.due[last, range(len(examples))], torch.arange(len(examples))
 
     @torch.no_grad()
     def reached(model: LanguageModel) -> bool:
-        said = lesson.logits(model).movedim(1, 2)[last, batch].argmax(-1)  # [batch replicate]
-        return bool(((said == due.unsqueeze(1)).double().mean(0) >= share).all())
+        predicted = lesson.logits(model).movedim(1, 2)[last, batch].argmax(-1)  # [batch replicate]
+        return bool(((predicted == due.unsqueeze(1)).double().mean(0) >= share).all())
 
     return reached
 
@@ -183,15 +185,15 @@ def _losses(model: LanguageModel, lesson: Lesson) -> Float[Tensor, " replicate"]
     due = due.unsqueeze(1).expand(logits.shape[:-1]) if due.dim() == 2 else due
     if isinstance(model, EncoderDecoder):  # row by row, which for many symbols is faster
         rows = logits.movedim(1, 0).flatten(0, 2)
-        each = nn.functional.cross_entropy(rows, due.movedim(1, 0).flatten(), ignore_index=IGNORED, reduction="none")
-        each = each.view(due.shape[1], len(due), -1).movedim(0, 1)
+        losses = nn.functional.cross_entropy(rows, due.movedim(1, 0).flatten(), ignore_index=IGNORED, reduction="none")
+        losses = losses.view(due.shape[1], len(due), -1).movedim(0, 1)
     else:
-        each = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
-    return each.sum((0, 2)) / (due != IGNORED).sum((0, 2))
+        losses = nn.functional.cross_entropy(logits.movedim(-1, 1), due, ignore_index=IGNORED, reduction="none")
+    return losses.sum((0, 2)) / (due != IGNORED).sum((0, 2))
 
 
 def _batches(recipe: Recipe, lesson: Lesson, seeds: Sequence[int]) -> Iterator[Lesson]:
-    """The whole corpus each time, or for every seed a batch ``[time replicate batch]`` drawn by a stream of its own."""
+    """The whole corpus each time, or a batch ``[time replicate batch]``, drawn for every seed by its own generator."""
     if recipe.batch is None:
         while True:
             yield lesson
@@ -206,11 +208,12 @@ def _optimiser(recipe: Recipe, model: nn.Module) -> tuple[torch.optim.Optimizer,
     optimiser = makers[recipe.optimiser](model.parameters(), lr=recipe.learning_rate)
 
     def rate(step: int) -> float:
-        risen = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
+        # With final=0.02, cosine goes from 1 over (1 + 0.02) / 2 = 0.51 at half the steps down to 0.02.
+        warmed_up = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
         if recipe.schedule == "constant":
-            return risen
+            return warmed_up
         done = min(1.0, step / recipe.steps)
-        return risen * (recipe.final + (1 - recipe.final) * 0.5 * (1 + math.cos(math.pi * done)))
+        return warmed_up * (recipe.final + (1 - recipe.final) * 0.5 * (1 + math.cos(math.pi * done)))
 
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
 
@@ -220,6 +223,7 @@ def _clip(model: nn.Module, largest: float) -> None:
     """Scale the gradient of each replicate down to a norm of at most ``largest``."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+    # 1e-6, as in torch's own clip_grad_norm_: a gradient of 0 stays 0.
     scale = (largest / (norms + 1e-6)).clamp(max=1)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))

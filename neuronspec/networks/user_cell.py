@@ -24,7 +24,7 @@ def types(tensors: Iterable[Tensor]) -> str:
 
 
 def fault(cell: Cell, x: Tensor) -> str | None:
-    """Return what is wrong with a cell, found by one step on ``[batch input]`` with an edit of every value."""
+    """Return what is wrong with a cell, after one step on ``[batch input]`` with an edit of every value."""
     return _sites_fault(cell.sites) or _step_fault(cell, x)
 
 
@@ -55,9 +55,9 @@ def _step_fault(cell: Cell, x: Tensor) -> str | None:
         edited[site] = value + 0.5
         return edited[site]
 
-    wrong = _values_fault("start", state, {name: cell.sites[name] for name in state}, x)
-    if wrong is not None:
-        return wrong
+    start_fault = _values_fault("start", state, {name: cell.sites[name] for name in state}, x)
+    if start_fault is not None:
+        return start_fault
     values = cell.step(x, state, edit)
     if twice:
         return f"step passes {listed(twice)} through edit twice"

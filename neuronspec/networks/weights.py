@@ -1,6 +1,6 @@
-"""Read a user's own weight file and put it into her module; no code that the file brings is run.
+"""Read a user's weight file and put it into her module; no code that the file brings is run.
 
-A file is judged by its suffix, read whole, and refused in words where it holds anything but names and tensors.
+The suffix tells the format. A file that holds anything but names and tensors is refused with a clear error.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from neuronspec.errors import StoreError
 
-NESTS = ("state_dict", "model_state_dict", "model")  # where a checkpoint keeps its weights
+NESTS = ("state_dict", "model_state_dict", "model")  # usual keys of a checkpoint for its weights
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, of torch.compile, of a module around the module
 NAMES_SHOWN = 5  # names in a message
 
-UNKNOWN_FRAME = "Unsupported operand 149"  # what torch says of any pickle of protocol 4 or 5
+UNKNOWN_FRAME = "Unsupported operand 149"  # torch's message for any pickle of protocol 4 or 5
 ZIP = b"PK\x03\x04"
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")  # near the start of what torch.save wrote before zip
 
@@ -37,12 +37,12 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     reader, expected = READERS[suffix]
     data = _read_bytes(file, expected)
     try:
-        with warnings.catch_warnings():  # torch warns of what it then refuses, and our error says it
+        with warnings.catch_warnings():  # torch warns of what it then refuses: our error is enough
             warnings.simplefilter("ignore")
             content = reader(file, data)
     except StoreError:
         raise
-    except Exception as error:  # given foreign bytes, the readers raise nearly all that Python has, KeyError included
+    except Exception as error:  # on foreign bytes the readers raise nearly any exception, KeyError too
         raise StoreError(f"{file}: is cut short, damaged or of another format; expected {expected}") from error
     return {name: tensor.detach() for name, tensor in _unwrapped(file, content).items()}
 
@@ -84,7 +84,7 @@ def _from_npz(file: Path, data: bytes) -> object:
 
 
 def _tensor(file: Path, arrays: Mapping[str, Any], name: str) -> object:
-    """Return an array as a tensor, or as it is where torch has no such numbers: the error names it then."""
+    """Return an array as a tensor, or unchanged where torch has no such type: an error then names it."""
     try:
         array = arrays[name]
     except ValueError as error:
@@ -124,9 +124,9 @@ def _unwrapped(file: Path, content: object) -> dict[str, Tensor]:
     if len(nested) > 1:
         raise StoreError(f"{file}: expected names and tensors once, found them under {_few([*map(repr, nested)])}")
     if not nested:
-        odd_first = sorted(content.items(), key=lambda item: isinstance(item[1], Tensor))
-        found = [f"{key!r} ({_kind(value)})" for key, value in odd_first]
-        raise StoreError(f"{file}: expected names and tensors, found {_few(found) or 'none'}")
+        no_tensors_first = sorted(content.items(), key=lambda item: isinstance(item[1], Tensor))
+        described = [f"{key!r} ({_kind(value)})" for key, value in no_tensors_first]
+        raise StoreError(f"{file}: expected names and tensors, found {_few(described) or 'none'}")
     return next(iter(nested.values()))
 
 
@@ -141,17 +141,17 @@ def _kind(value: object) -> str:
 
 
 def put_weights(module: nn.Module, weights: Mapping[str, Tensor], file: str) -> None:
-    """Copy the weights into the module, all of them or, with an error that names the file, none."""
-    own = module.state_dict()
-    named = _without_prefix(weights, own.keys())
-    misfits = list(_misfits(named, own))
+    """Copy all weights into the module, or none and raise an error that names the file."""
+    expected = module.state_dict()
+    named = _without_prefix(weights, expected.keys())
+    misfits = list(_misfits(named, expected))
     if misfits:
         raise StoreError(f"{file}: does not fit the module: {'; '.join(misfits)}")
     module.load_state_dict(named, strict=True)
 
 
 def _without_prefix(weights: Mapping[str, Tensor], names: KeysView[str]) -> Mapping[str, Tensor]:
-    """Strip prefixes that all names share if the names fit then, and none otherwise."""
+    """Strip prefixes that all names share, if the names then fit; else leave all as they are."""
     stripped = weights
     while stripped and stripped.keys() != names:
         shared = next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in stripped)), None)
@@ -161,28 +161,28 @@ def _without_prefix(weights: Mapping[str, Tensor], names: KeysView[str]) -> Mapp
     return stripped
 
 
-def _misfits(weights: Mapping[str, Tensor], own: Mapping[str, Any]) -> Iterator[str]:
-    missing = [name for name in own if name not in weights]
+def _misfits(weights: Mapping[str, Tensor], expected: Mapping[str, Any]) -> Iterator[str]:
+    missing = [name for name in expected if name not in weights]
     if missing:
         yield f"not in the file: {_few(missing)}"
-    unexpected = [name for name in weights if name not in own]
+    unexpected = [name for name in weights if name not in expected]
     if unexpected:
         yield f"not in the module: {_few(unexpected)}"
-    both = [(name, weights[name], own[name]) for name in own if name in weights]
-    misfits = [misfit for triple in both if (misfit := _misfit(*triple))]
+    shared = [(name, weights[name], expected[name]) for name in expected if name in weights]
+    misfits = [misfit for triple in shared if (misfit := _misfit(*triple))]
     if misfits:
         yield _few(misfits, "; ")
 
 
-def _misfit(name: str, tensor: Tensor, own: Tensor) -> str | None:
-    if tensor.shape != own.shape:
-        return f"{name} is {list(tensor.shape)} in the file and {list(own.shape)} in the module"
-    if (tensor.is_floating_point(), tensor.is_complex()) != (own.is_floating_point(), own.is_complex()):
-        return f"{name} is {_dtype(tensor)} in the file and {_dtype(own)} in the module"
+def _misfit(name: str, tensor: Tensor, expected: Tensor) -> str | None:
+    if tensor.shape != expected.shape:
+        return f"{name} is {list(tensor.shape)} in the file and {list(expected.shape)} in the module"
+    if (tensor.is_floating_point(), tensor.is_complex()) != (expected.is_floating_point(), expected.is_complex()):
+        return f"{name} is {_dtype(tensor)} in the file and {_dtype(expected)} in the module"
     if tensor.layout is not torch.strided or tensor.is_meta:
         return f"{name} is sparse or without values in the file"
-    if not tensor.to(own.dtype).isfinite().all():  # 1e300 is finite in the file and not in the module
-        return f"{name} holds NaN or infinity as {_dtype(own)}"
+    if not tensor.to(expected.dtype).isfinite().all():  # 1e300 is finite in the file and not in the module
+        return f"{name} holds NaN or infinity as {_dtype(expected)}"
     return None
 
 

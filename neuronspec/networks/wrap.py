@@ -1,7 +1,7 @@
-"""A user's own torch module as a ``Model``: her weights as they are, our steps in the place of torch's fused ones.
+"""A user's torch module as a ``Model``: with her weights, and our steps in place of torch's fused ones.
 
-Embedding, recurrent part and read-out are found where there is one of each, and named by the user where not. Nothing
-of the module is changed: weights are read by reference at every run, and every run is as in eval mode.
+Embedding, recurrent part and read-out are found where there is one of each, and named by the user otherwise. The module
+is not changed: weights are read by reference at every run, and every run is as in eval mode.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Adapted:
         """Return what the recurrent layers read; features are that already, unless the user named an embedding.
 
         Raises:
-            NetworkError: where the layers cannot read what comes out.
+            NetworkError: where the layers cannot read its output.
         """
         with evaluating(self.module, self.embedding):
             features = self._features(tokens)
@@ -173,33 +173,34 @@ def adapt(
     search = Search(module)
     search.refuse_unsteppable(all_named=None not in (embedding, recurrent, read_out))
     parts = search.recurrent(recurrent)
-    reads = search.embedding(embedding, parts)
-    says = search.read_out(read_out, [*parts, reads])
-    search.check_weights([*parts, reads, says])
-    inputs = search.width(parts, reads, symbols)
+    found_embedding = search.embedding(embedding, parts)
+    found_read_out = search.read_out(read_out, [*parts, found_embedding])
+    search.check_weights([*parts, found_embedding, found_read_out])
+    inputs = search.width(parts, found_embedding, symbols)
     check_parts(search, parts, inputs)
-    size = read_out_size(search, says, layers_of(parts[-1])[-1].sites["hidden"])
-    search.check_alphabet(symbols, reads, says, size, inputs, features=embedding is False)
-    named = [getattr(part, "batch_first", None) for part in (*parts, module)]
+    size = read_out_size(search, found_read_out, layers_of(parts[-1])[-1].sites["hidden"])
+    search.check_alphabet(symbols, found_embedding, found_read_out, size, inputs, features=embedding is False)
+    layouts = [batch_first, *(getattr(part, "batch_first", None) for part in (*parts, module))]
     return Adapted(
         module=module,
         recurrent=tuple(parts),
-        embedding=reads,
-        head=says,
+        embedding=found_embedding,
+        head=found_read_out,
         inputs=inputs,
-        vocabulary=None if embedding is False else _vocabulary(reads, inputs, symbols, size),
+        vocabulary=None if embedding is False else _vocabulary(found_embedding, inputs, symbols, size),
         symbols=size,
-        batch_first=bool(next((said for said in [batch_first, *named] if said is not None), False)),
-        parts=search.names_of(parts, reads, says),
+        batch_first=bool(next((layout for layout in layouts if layout is not None), False)),
+        parts=search.names_of(parts, found_embedding, found_read_out),
     )
 
 
-def _vocabulary(reads: Any, inputs: int, symbols: int | None, size: int | None) -> int | None:
-    if isinstance(reads, nn.Embedding):
-        return reads.num_embeddings
-    if reads is not None:
-        inner = [p for p in reads.modules() if isinstance(p, nn.Embedding)] if isinstance(reads, nn.Module) else []
-        return symbols or (inner[0].num_embeddings if len(inner) == 1 else None)
+def _vocabulary(embedding: Any, inputs: int, symbols: int | None, size: int | None) -> int | None:
+    if isinstance(embedding, nn.Embedding):
+        return embedding.num_embeddings
+    if embedding is not None:
+        modules = embedding.modules() if isinstance(embedding, nn.Module) else ()
+        tables = [part for part in modules if isinstance(part, nn.Embedding)]
+        return symbols or (tables[0].num_embeddings if len(tables) == 1 else None)
     return inputs if inputs == (size if symbols is None else symbols) else None
 
 
@@ -213,7 +214,7 @@ def to_time_first(
 
     Args:
         inputs: a tensor of tokens ``[batch time]`` or features ``[batch time input]``, with time first where the
-            module has it so, or a ``PackedSequence``. Past the end of a sequence anything may stand.
+            module has it so, or a ``PackedSequence``. Values past the end of a sequence are ignored.
         lengths: of each sequence; all have the whole time where None.
 
     Raises:
@@ -275,7 +276,7 @@ def _checked(adapted: Adapted, inputs: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _past(inputs: Tensor, lengths: Tensor) -> Tensor:
-    """Where a sequence is over: what stands there may be no token, or no number."""
+    """Where a sequence is over: the padding may be no token, or no number."""
     return torch.arange(len(inputs), device=inputs.device).unsqueeze(1) >= lengths
 
 

@@ -24,10 +24,10 @@ WIRED = ("rnn", "lstm", "gru")
 """The kinds whose gates ``parts.py`` knows how to hold."""
 
 GAIN = 20.0
-"""Logit of what a part says while it is high, for each 1 above ``THRESHOLD``."""
+"""Logit of a part's symbol, for each 1 that the part lies above ``THRESHOLD``: high, it gets 20 * 0.75 = 15."""
 
 THRESHOLD = 0.25
-"""Above it a part speaks: below one half, so that one of two units which share a role is enough."""
+"""Above it a part's symbol is predicted: below one half, so that one of two units which share a role is enough."""
 
 DECOY = 0.5
 """The noise of a decoy, in pushes."""
@@ -40,10 +40,10 @@ class Role:
     Args:
         parts: the units it takes.
         at: the one that tracks the signal.
-        alphabet: what texts are made of; further symbols are only said.
+        alphabet: the symbols of texts; ``answers`` are only predicted.
         marks: the symbols that matter; other units cannot tell them from the average of the rest.
-        says: the symbol that the read-out says while a part is high, by part.
-        otherwise: what it says while none is.
+        says: the symbol that the read-out predicts while a part is high, by part.
+        otherwise: what it predicts while none is.
         draw: a text.
         spread: standard deviation of the signal.
         is_linear: whether it may be rotated.
@@ -86,9 +86,9 @@ class Variant:
     """How a role is planted.
 
     Args:
-        units: size of the only layer; what is not needed has random weights, and nothing reads it.
-        sign: -1 turns the role's unit round.
-        decoys: units that follow the signal, each with noise of its own, and that nothing reads.
+        units: size of the only layer; units that are not needed have random weights, and nothing reads them.
+        sign: -1 reverses the sign of the role's unit.
+        decoys: units that follow the signal, each with its own noise, and that nothing reads.
         duplicated: whether two units share the role: each carries half of the read-out, and one is enough.
         rotated: whether the role is a direction of a set of units (of all that carry it, and four dimensions more),
             none of which follows the signal alone. Every unit is then small (its hidden state about 0.001) and linear.
@@ -121,7 +121,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Planted:
-    """A network, and what is known of it.
+    """A network, and what is known about its units.
 
     Args:
         vocabulary: a token is an index into it; the last symbol is the end.
@@ -159,7 +159,7 @@ def plant(kind: str, role: Role, **words: Any) -> Planted:
     """Plant a role in a network of a kind; see ``Variant`` for the other words.
 
     Raises:
-        NeuronspecError: a word is unknown, the kind cannot do it, or the layer is too small.
+        NeuronspecError: a word is unknown, the kind cannot carry the role, or the layer is too small.
     """
     variant = _variant(words)
     if kind not in WIRED:
@@ -199,7 +199,7 @@ def _code(kind: str, role: Role, variant: Variant, rng: torch.Generator) -> Code
 
 @dataclass(frozen=True)
 class _Places:
-    """Where in the layer which units are."""
+    """The indices of units in the layer."""
 
     carrying: list[int]
     decoys: list[int]
@@ -219,7 +219,7 @@ def _model(kind: str, role: Role, variant: Variant, code: Code, places: _Places,
     model = LanguageModel(Recipe(kind, units=variant.units), len(role.vocabulary)).initialise(variant.seed)
     weights = model.recurrent.weights(0)
     others.enliven(weights, role.vocabulary, role.marks, role.rest)
-    weights["weight_hh"][:, places.carrying + places.decoys] = 0  # so that the others know nothing of the role
+    weights["weight_hh"][:, places.carrying + places.decoys] = 0  # no other unit may depend on the role
     noise = others.Noise(places.others, others.activity(model, role.vocabulary, _texts(role), places.others), rng)
     for at, row in zip(places.carrying, code.rows, strict=True):
         write(weights, kind, at, row, places.carrying)
@@ -240,7 +240,7 @@ def _texts(role: Role) -> list[str]:
 
 
 def _read_out(model: LanguageModel, role: Role, code: Code, carrying: list[int]) -> None:
-    """Say what the parts say, and nothing that no part says."""
+    """Make the read-out predict the symbols of the parts, and never a symbol of no part."""
     model.readout_weight.zero_()
     model.readout_bias.fill_(-10 * GAIN)
     model.readout_bias[role.vocabulary.index(role.otherwise)] = 0

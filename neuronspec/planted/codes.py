@@ -14,7 +14,7 @@ DISTRACTORS = 4
 """Dimensions of a rotated code that have nothing to do with the role."""
 
 FADES = 0.5
-"""What a distractor keeps of its past at each step."""
+"""The share of its past that a distractor keeps at each step."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Code:
 
     Args:
         rows: their weights; links are to each other.
-        decoder: by which their hidden states give each part, 1 where it is high.
+        decoder: weights by which their hidden states add up to each part, 1 where it is high.
         bearers: the signs of those that carry the role itself.
-        copy: what another unit computes that follows the role.
-        itself: the carrying unit in whose place ``copy`` reads its own past; None where it reads theirs alone.
+        copy: the row of another unit that follows the role.
+        itself: the carrying unit in whose place ``copy`` reads its own past; None where it reads only theirs.
     """
 
     rows: tuple[Row, ...]
@@ -39,12 +39,12 @@ class Code:
 def plain(parts: tuple[Part, ...], at: int, kind: str, vocabulary: str, sign: int, duplicated: bool) -> Code:
     """Return a code in which every part is one unit, and the role one or two.
 
-    No other part reads the one at ``at``, so that it may be turned round, or doubled.
+    No other part reads the one at ``at``, so its sign may be reversed, or the unit doubled.
     """
     size = len(parts) + duplicated
     rows = [part.row(number, size, kind, vocabulary) for number, part in enumerate(parts)]
     decoder = torch.diag(torch.tensor([1 / row.level for row in rows]))
-    rows[at] = _pointing(sign, rows[at], at)
+    rows[at] = _with_sign(sign, rows[at], at)
     decoder[:, at] *= sign
     bearers = {at: sign}
     if duplicated:
@@ -55,15 +55,15 @@ def plain(parts: tuple[Part, ...], at: int, kind: str, vocabulary: str, sign: in
     return Code(tuple(rows), decoder, bearers, rows[at], at)
 
 
-def _pointing(sign: int, row: Row, at: int) -> Row:
-    """A unit turned round; what it reads of its own past is turned already."""
+def _with_sign(sign: int, row: Row, at: int) -> Row:
+    """A unit with its sign reversed, but not for its own past: that is reversed already."""
     links = sign * row.links
     links[at] = row.links[at]
     return replace(row, reads=sign * row.reads, links=links)
 
 
 def _reading_itself(row: Row, at: int, here: int) -> Row:
-    """The row of a second unit, which keeps a past of its own."""
+    """The row of a second unit, which reads its own past in place of the first one's."""
     links = row.links.clone()
     links[at], links[here] = 0, row.links[at]
     return replace(row, links=links)
@@ -74,7 +74,8 @@ def rotated(
 ) -> Code:
     """Return a code in which a random rotation spreads parts and distractors over all carrying units.
 
-    They are small enough for tanh to be linear, and a linear system may be rotated.
+    They are small enough for tanh to be linear, and a linear system may be rotated: with h = R @ s, a system
+    s[t] = A @ s[t - 1] + B @ x[t] becomes h[t] = R @ A @ R.T @ h[t - 1] + R @ B @ x[t].
 
     Args:
         read: the symbols that distractors tell apart.
@@ -102,8 +103,8 @@ def _distractor(number: int, size: int, vocabulary: str, read: str, spread: floa
 
 def _rotation(size: int, at: int, rng: torch.Generator) -> Float[Tensor, "unit dimension"]:
     """A random rotation that spreads dimension ``at`` evenly: no unit has more of it than another."""
-    drawn = torch.randn(size, size, generator=rng, dtype=torch.float64)
-    drawn[:, 0] = drawn[:, 0].sign()
-    turn = torch.linalg.qr(drawn).Q.float()
+    columns = torch.randn(size, size, generator=rng, dtype=torch.float64)
+    columns[:, 0] = columns[:, 0].sign()  # QR keeps its direction: ± 1 / sqrt(size) in every unit
+    turn = torch.linalg.qr(columns).Q.float()
     turn[:, [0, at]] = turn[:, [at, 0]]
     return turn

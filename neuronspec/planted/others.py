@@ -1,4 +1,4 @@
-"""The units that carry nothing: they are lively, know nothing of the role, and are where noise comes from."""
+"""The units without a role: they are active, carry no information about the role, and are the source of noise."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from neuronspec.networks.cells.cell import Weights
 from neuronspec.networks.models import LanguageModel, tokens_of
 
 LIVELY = 6.0
-"""How much more they read than torch would let them: enough to vary over most of their range."""
+"""Factor on the input weights that torch draws: enough for the units to vary over most of their range."""
 
 
 def enliven(weights: Weights, vocabulary: str, marks: str, rest: str) -> None:
-    """Let all units read much, and see in every mark the average of the rest."""
-    reads = weights["weight_ih"]
-    reads *= LIVELY
-    matter, not_matter = ([vocabulary.index(symbol) for symbol in which] for which in (marks, rest))
-    reads[:, matter] = reads[:, not_matter].mean(1, keepdim=True)
+    """Scale all input weights, and make every mark look to all units like the average of the rest."""
+    input_weights = weights["weight_ih"]
+    input_weights *= LIVELY
+    mark_tokens, rest_tokens = ([vocabulary.index(symbol) for symbol in symbols] for symbols in (marks, rest))
+    input_weights[:, mark_tokens] = input_weights[:, rest_tokens].mean(1, keepdim=True)
 
 
 def activity(
     model: LanguageModel, vocabulary: str, texts: Sequence[str], units: list[int]
 ) -> Float[Tensor, "step unit"]:
-    """Return the hidden states of some units at every step of some texts."""
+    """Return the hidden states of these units at every step of these texts."""
     _, _, values = model(tokens_of(texts, vocabulary), record=[(0, "hidden")])
     lengths = torch.tensor([len(text) for text in texts])
     return values[0, "hidden"][torch.arange(int(lengths.max())).unsqueeze(1) < lengths][:, units]
@@ -35,7 +35,7 @@ def activity(
 
 @dataclass(frozen=True)
 class Noise:
-    """What units that know nothing of the role can add to others: random weights of theirs.
+    """Random weights from units without a role, which add noise to other units.
 
     Args:
         units: their indices.
@@ -48,11 +48,10 @@ class Noise:
 
     def on(self, weight: Float[Tensor, " unit"], bias: Float[Tensor, ""], deviation: float) -> None:
         """Write weights, and a bias, that add up to a mean of 0 and this standard deviation."""
-        drawn = torch.randn(len(self.units), generator=self.rng)
-        added = self.activity @ drawn
-        drawn *= deviation / added.std()
-        weight[self.units] = drawn
-        bias -= self.activity.mean(0) @ drawn
+        noise_weights = torch.randn(len(self.units), generator=self.rng)
+        noise_weights *= deviation / (self.activity @ noise_weights).std()
+        weight[self.units] = noise_weights
+        bias -= self.activity.mean(0) @ noise_weights
 
     def on_unit(self, weights: Weights, line: int, deviation: float) -> None:
         self.on(weights["weight_hh"][line], weights["bias_ih"][line], deviation)

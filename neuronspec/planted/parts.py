@@ -17,16 +17,16 @@ from torch import Tensor
 from neuronspec.networks.cells import KINDS
 
 OPEN = 20.0
-"""A gate's input that holds it at 1 (to the last digit of float32)."""
+"""A gate's input that holds it at 1: sigmoid(20) = 1 - 2e-9, which float32 rounds to 1."""
 
 STEP = 0.05
 """How far a counter moves an LSTM's cell at each symbol."""
 
 SMALL = 1e-4
-"""What stands for 1 where a unit is to be linear: of 100 times as much, tanh takes off a part in 30,000."""
+"""What stands for 1 where a unit is to be linear: at 100 times as much, tanh(0.01) is 0.01 less a part in 30,000."""
 
 MARGIN = 2.0
-"""What drives a bit: far enough from 0 for two clear levels, near enough for noise to be seen."""
+"""The candidate of a bit, up or down: tanh(2) = 0.96 makes two clear levels, and is not so flat that noise vanishes."""
 
 FORGETS = {"input_gate": OPEN, "forget_gate": -OPEN, "output_gate": OPEN, "reset_gate": OPEN, "update_gate": -OPEN}
 """Gates that make a unit the tanh of what it reads now."""
@@ -41,7 +41,7 @@ class Row:
         links: what the hidden state of each carrying unit adds to it one step later.
         gates: the input of each gate, by symbol.
         level: the hidden state that stands for 1.
-        push: what has to be added to the candidate to make a difference; noise is measured in it.
+        push: how much added to the candidate makes a difference; the unit that noise is measured in.
     """
 
     reads: Float[Tensor, " symbol"]
@@ -52,7 +52,7 @@ class Row:
 
 
 Linear: TypeAlias = tuple[Tensor, Tensor]
-"""A part as a linear system: what it adds up of the parts one step before, and of the symbols."""
+"""A part as a linear system: its weights for the parts one step before, and for the symbols."""
 
 
 def marked(weights: Mapping[str, float], vocabulary: str) -> Float[Tensor, " symbol"]:
@@ -65,7 +65,7 @@ def _linked(weights: Mapping[int, float], size: int) -> Float[Tensor, " unit"]:
 
 
 def forgets(kind: str, symbols: int) -> dict[str, Tensor]:
-    """Return the gates of a unit that keeps nothing of its past."""
+    """Return the gates of a unit without memory."""
     return {gate: torch.full((symbols,), FORGETS[gate]) for gate in KINDS[kind].gates if gate != "candidate"}
 
 
@@ -81,19 +81,19 @@ def _blocks(kind: str) -> tuple[str, ...]:
 
 
 def symbols(high: str, low: str = "") -> dict[str, float]:
-    """Return 1 for each of some symbols, -1 for each of others."""
+    """Return 1 for each symbol of ``high``, -1 for each of ``low``."""
     return dict.fromkeys(high, 1.0) | dict.fromkeys(low, -1.0)
 
 
 @dataclass(frozen=True)
 class Bit:
-    """High where what it reads is above 0, low elsewhere; it keeps nothing.
+    """High where the sum of its inputs is above 0, low elsewhere; it has no memory.
 
-    What it reads comes in whole odd numbers, never nearer to 0 than 1.
+    The sum is always a whole odd number, so never nearer to 0 than 1.
 
     Args:
-        bias, reads: what is always there, and what each symbol adds.
-        links: what each part adds that was high one step before (one that was low adds nothing, or the opposite).
+        bias, reads: the part of the sum that is constant, and what each symbol adds.
+        links: what each part adds if it was high one step before (if it was low, nothing or the opposite).
     """
 
     bias: float
@@ -113,7 +113,7 @@ class Bit:
 class Latch:
     """High from a symbol that sets it until one that resets it.
 
-    Gates hold it (low is then 0); in an RNN it holds itself, its own past being what it reads (low is then -1).
+    Gates keep its state (low is then 0). In an RNN it reads its own past to keep it (low is then -1).
     """
 
     sets: str
@@ -121,13 +121,15 @@ class Latch:
 
     def row(self, number: int, size: int, kind: str, vocabulary: str) -> Row:
         if not KINDS[kind].gates:
+            # In units of MARGIN, its past adds 2 or -2, a mark 4 or -4, and the bias -1: 2 - 1 = 1 stays high,
+            # -2 - 1 = -3 stays low, -2 + 4 - 1 = 1 sets it, 2 - 4 - 1 = -3 resets it.
             reads = MARGIN * (4 * marked(symbols(self.sets, self.resets), vocabulary) - 1)
             return Row(reads, _linked({number: 2 * MARGIN / _high(kind)}, size), {}, _high(kind), MARGIN)
         writes = OPEN * (2 * marked(symbols(self.sets + self.resets), vocabulary) - 1)
-        gates = {"input_gate": writes, "forget_gate": -writes, "update_gate": -writes}
-        held = {gate: gates.get(gate, always) for gate, always in forgets(kind, len(vocabulary)).items()}
+        latched = {"input_gate": writes, "forget_gate": -writes, "update_gate": -writes}
+        gates = {gate: latched.get(gate, default) for gate, default in forgets(kind, len(vocabulary)).items()}
         reads = MARGIN * marked(symbols(self.sets), vocabulary)
-        return Row(reads, _linked({}, size), held, _high(kind), MARGIN / 4)  # low is 0, where tanh is steep
+        return Row(reads, _linked({}, size), gates, _high(kind), MARGIN / 4)  # low is 0, where tanh is steep
 
     def linear(self, number: int, size: int, vocabulary: str) -> Linear:
         return _linked({number: 1}, size), marked(symbols(self.sets, self.resets), vocabulary)
@@ -137,7 +139,7 @@ class Latch:
 class Counter:
     """One step up at some symbols, one step down at others.
 
-    The cell of an LSTM adds up exactly; all else does where tanh is as good as linear.
+    The cell of an LSTM adds up exactly; other kinds do so where tanh is almost linear.
     """
 
     up: str

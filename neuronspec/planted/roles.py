@@ -1,9 +1,9 @@
 """The roles that can be planted.
 
-Every function takes a kind (``rnn``, ``lstm`` or ``gru``) and, beside what is said of it, the words of
-``build.Variant``: ``units sign decoys duplicated rotated noise seed``. Without noise, what is called exact holds at
+Every function takes a kind (``rnn``, ``lstm`` or ``gru``) and, beside its own arguments, those of
+``build.Variant``: ``units sign decoys duplicated rotated noise seed``. "Exact" means, without noise and at
 every step of every text: while the signal holds, the hidden state of the unit is above 0.7, else below 0.1. Rotated,
-it holds of one direction.
+that is true of one direction.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def planted_trigger(kind: str, delimiter: str = "|", *, alphabet: str = LETTERS,
     """Return a network with a unit that is high at the first delimiter only.
 
     Exact. A latch, set at the first delimiter and never reset, keeps the unit from firing again. It cannot be
-    rotated: that it has fired counts only together with a delimiter, which no linear code can say. The read-out says
-    1 at the first delimiter, 0 elsewhere.
+    rotated: the latch matters only together with a delimiter, which no linear code can express. The read-out says 1 at
+    the first delimiter, 0 elsewhere.
     """
     _symbol("delimiter", delimiter)
     role = Role(
@@ -137,7 +137,7 @@ def planted_trigger(kind: str, delimiter: str = "|", *, alphabet: str = LETTERS,
 def planted_predictor(
     kind: str, letter: str = "a", *, letters: str = "abc", period: int = 3, **variant: Any
 ) -> Planted:
-    """Return a network that continues a word of ``period`` letters said over and over, and the unit of one letter.
+    """Return a network that continues a word of ``period`` letters that is repeated, and the unit of one letter.
 
     Exact, rotated too. Every letter has a register of ``period`` units; the last of them is high where this letter was
     read ``period - 1`` steps before, so that it comes next. The read-out says the letter whose last unit is high, and
@@ -182,43 +182,46 @@ def _any_of(symbols: str) -> Signal:
 
 
 def _earlier(symbols: str, lag: int) -> Signal:
-    """Hold where one of some symbols stands ``lag`` steps before."""
+    """Hold where one of the symbols stands ``lag`` steps before."""
     return regex(f"(?s)(?<=[{re.escape(symbols)}].{{{lag - 1}}}).")
 
 
 # Texts.
 
 
-def _some(rng: Random, alphabet: str, low: int, high: int) -> str:
+def _random_text(rng: Random, alphabet: str, low: int, high: int) -> str:
     return "".join(rng.choices(alphabet, k=rng.randint(low, high)))
 
 
 def _mixed(rng: Random, alphabet: str, on: str, lag: int = 0) -> str:
-    """Symbols in any order, those that matter more often than others, and one of them early enough for a lag."""
+    """Symbols in any order: those of ``on`` more often than others, and one in the middle, early enough for a lag."""
     rest = "".join(symbol for symbol in alphabet if symbol not in on)
-    drawn = [rng.choice(on if rng.random() < 0.3 else rest) for _ in range(rng.randint(16, 28) + 2 * lag)]
-    drawn[len(drawn) // 2] = rng.choice(on)
-    return "".join(drawn)
+    text = [rng.choice(on if rng.random() < 0.3 else rest) for _ in range(rng.randint(16, 28) + 2 * lag)]
+    text[len(text) // 2] = rng.choice(on)
+    return "".join(text)
 
 
 def _bracketed(rng: Random, alphabet: str, begin: str, close: str) -> str:
-    pairs = [_some(rng, alphabet, 1, 6) + begin + _some(rng, alphabet, 1, 6) + close for _ in range(rng.randint(1, 3))]
-    return "".join(pairs) + _some(rng, alphabet, 0, 4)
+    pairs = [
+        _random_text(rng, alphabet, 1, 6) + begin + _random_text(rng, alphabet, 1, 6) + close
+        for _ in range(rng.randint(1, 3))
+    ]
+    return "".join(pairs) + _random_text(rng, alphabet, 0, 4)
 
 
 def _counted(rng: Random, up: str, down: str, alphabet: str) -> str:
     n = rng.randint(1, 8)
-    before = list(up * n + _some(rng, alphabet, 2, 8))
+    before = list(up * n + _random_text(rng, alphabet, 2, 8))
     rng.shuffle(before)
     return "".join(before) + "X" + down * n
 
 
 def _delimited(rng: Random, alphabet: str, delimiter: str) -> str:
-    return delimiter.join(_some(rng, alphabet, 1, 6) for _ in range(rng.randint(3, 4)))
+    return delimiter.join(_random_text(rng, alphabet, 1, 6) for _ in range(rng.randint(3, 4)))
 
 
 def _repeated(rng: Random, letters: str, letter: str, period: int) -> str:
-    """A word with the letter in it, and with others too, over and over."""
+    """A word with the letter and at least one other in it, repeated."""
     others = "".join(symbol for symbol in letters if symbol != letter)
     word = [letter, rng.choice(others), *rng.choices(letters, k=period - 2)]
     rng.shuffle(word)

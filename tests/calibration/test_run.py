@@ -11,7 +11,7 @@ def test_the_numbers_do_not_depend_on_the_processes_nor_on_their_threads(monkeyp
     monkeypatch.setattr(run, "START_UP", 0)
     with_threads(here)
     with parallel_config(backend="loky", inner_max_num_threads=there):
-        _, elsewhere = run._each(0, [1, 1], jobs=2, texts=40)
-    ours = run._found(0, 1, 1, 40)
+        _, elsewhere = run._results(0, [1, 1], jobs=2, texts=40)
+    ours = run._result(0, 1, 1, 40)
     assert [report.case_json(case) for case in ours.cases] == [report.case_json(case) for case in elsewhere.cases]
     assert ours.trials == elsewhere.trials

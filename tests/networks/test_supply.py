@@ -24,28 +24,28 @@ class Told(Watcher):
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def store(tmp_path):
     return RecipeStore.of(tmp_path, "toy/gru", TASK, RECIPE)
 
 
-def test_missing_networks_are_trained_and_stored_ones_are_not(shelf, monkeypatch):
+def test_missing_networks_are_trained_and_stored_ones_are_not(store, monkeypatch):
     told = Told()
-    found = supply.obtain(shelf, TASK, [0, 2], 1, told)
-    assert found == {seed: shelf.weights_file(seed) for seed in (0, 2)}
-    assert all(file.exists() for file in found.values())
+    weights = supply.obtain(store, TASK, [0, 2], 1, told)
+    assert weights == {seed: store.weights_file(seed) for seed in (0, 2)}
+    assert all(file.exists() for file in weights.values())
     assert (told.progress[0], told.progress[-1]) == (("toy/gru", 0, 80), ("toy/gru", 80, 80))
     assert sorted(told.progress) == told.progress
     trained = []
     real = supply._train_block
     monkeypatch.setattr(supply, "_train_block", lambda *words: trained.append(words[2]) or real(*words))
-    assert supply.obtain(shelf, TASK, [0, 4], 1, Watcher()).keys() == {0, 4}
+    assert supply.obtain(store, TASK, [0, 4], 1, Watcher()).keys() == {0, 4}
     assert trained == [[4]]
 
 
-def test_notes_of_progress_are_gone_in_the_end(shelf):
-    shelf.folder.mkdir(parents=True)
-    (shelf.folder / "block-0.steps").write_text("39")  # of a process that was killed
+def test_progress_files_are_gone_in_the_end(store):
+    store.folder.mkdir(parents=True)
+    (store.folder / "block-0.steps").write_text("39")  # of a process that was killed
     told = Told()
-    supply.obtain(shelf, TASK, [0], 1, told)
+    supply.obtain(store, TASK, [0], 1, told)
     assert told.progress[0] == ("toy/gru", 0, 40)
-    assert not list(shelf.folder.glob("*.steps"))
+    assert not list(store.folder.glob("*.steps"))

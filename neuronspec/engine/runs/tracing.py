@@ -19,7 +19,7 @@ from neuronspec.networks.cells.cell import Edit, Place, State
 from neuronspec.networks.cells.gated import GatedCell
 from neuronspec.networks.models import BRIDGE, EncoderDecoder, Model, build, later, tokens_of
 from neuronspec.networks.recipes import Recipe
-from neuronspec.networks.supply import Weights
+from neuronspec.networks.supply import StoredWeights
 from neuronspec.networks.tasks import Completion, Example, Text
 from neuronspec.networks.training import IGNORED, encode
 
@@ -111,7 +111,7 @@ class Network:
         return [layer.start(batch) for layer in self.model.layers]
 
 
-def trained(name: str, seed: int, recipe: Recipe, vocabulary: Text, ends: bool, weights: Weights) -> Network:
+def trained(name: str, seed: int, recipe: Recipe, vocabulary: Text, ends: bool, weights: StoredWeights) -> Network:
     """Return the network of a recipe that has these weights."""
     model = build(recipe, len(vocabulary))
     model.load_state_dict(dict(load_file(weights) if isinstance(weights, Path) else weights))

@@ -31,7 +31,7 @@ from neuronspec.language.claims import Claim
 from neuronspec.language.over_seeds import median_over_seeds
 from neuronspec.language.units import Site, Units
 from neuronspec.networks.recipes import Recipe, checkpoint
-from neuronspec.networks.supply import Weights
+from neuronspec.networks.supply import StoredWeights
 from neuronspec.networks.tasks import Completion, Example, Task, Text
 from neuronspec.networks.threads import one_thread
 from neuronspec.networks.training import untrained
@@ -60,7 +60,7 @@ class Request:
     competence: Claim
     generated_only: Sequence[Claim] = ()
     seed: int = 0
-    weights: Weights = field(default_factory=dict)
+    weights: StoredWeights = field(default_factory=dict)
     given: Checkpointed | None = None
     claims: Sequence[Claim] = ()
     mutate: bool = False
@@ -85,7 +85,7 @@ class Request:
             mutate=mutate,
         )
 
-    def about(self, seed: int, network: Weights | Checkpointed, task: Task, claims: Sequence[Claim]) -> Request:
+    def about(self, seed: int, network: StoredWeights | Checkpointed, task: Task, claims: Sequence[Claim]) -> Request:
         """Return the request for one of the networks."""
         measured_on = {name: task.measured_on(name) for name in own_measures(claims)}
         request = replace(self, seed=seed, claims=claims, measured_on=measured_on)

@@ -1,16 +1,16 @@
 """Cells over time with gradients that are written out, for training.
 
-Same values as the kind's ``step`` and the same gradients as autograd takes through it, up to rounding (tests hold them
-together), for a layer of which nothing but the hidden states and the last state is wanted. Each step, there and back,
-is one product (two where the reset gate stands between) and a few operations that write into buffers made once; the
-gradient of the weights is one product over all steps.
+Values are those of the kind's ``step`` and gradients those of autograd through it, up to rounding (tests compare them).
+Only the hidden states and the last state of a layer may be wanted. Each step, forward and backward, is one product (two
+where the reset gate stands between) and a few operations that write into buffers made once. The gradient of the weights
+is one product over all steps.
 
 Inside, time stands right before the batch, ``[(replicate) time batch unit]``: all steps of a replicate are one matrix.
 
-The kinds write in the letters of their equations; ``d_r`` is the gradient of the sum that r is a function of. A layer
-writes its gates over what the inputs add to them, which nobody else holds. A row that is over has its gates shut, by
-infinite sums, so that its state passes each step untouched in both directions. Only an LSTM's hidden state, which it
-shows anew at each step, has to be carried past it.
+The kinds use the letters of their equations; ``d_r`` is the gradient of the sum that r is a function of. A layer writes
+its gates over what the inputs add to them, which nothing else uses. A row that is over has infinite sums in its gates,
+so that its state passes each step unchanged in both directions. Only an LSTM's hidden state, which is computed anew at
+each step, has to be carried past it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from neuronspec.networks.cells.kind import Backward
 
 
 def can_run(cell: object, time: int, edits: Edits, wanted: Collection[str]) -> TypeGuard[GatedCell]:
-    """Whether this module is asked to run a cell, and can."""
+    """Whether this module may run a cell, and can."""
     if not (isinstance(cell, GatedCell) and cell.fast_gradients and torch.is_grad_enabled()):
         return False
     known = cell.kind.backward is not None and "weight_hr" not in cell.weights
@@ -68,7 +68,7 @@ def _biases(cell: GatedCell) -> tuple[Tensor, Tensor | None]:
 
 
 class _OverTime(torch.autograd.Function):
-    """What a kind says of its backward pass, as autograd wants it."""
+    """A kind's forward and backward pass, in the form that autograd takes."""
 
     @staticmethod
     def forward(ctx: Any, of_kind: Backward, *arguments: Tensor | None) -> tuple[Tensor, ...]:

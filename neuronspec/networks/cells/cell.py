@@ -1,4 +1,4 @@
-"""What a recurrent layer does at one step, and what may be done to it there."""
+"""What a recurrent layer computes at one step, and how an edit changes it there."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Step: TypeAlias = Callable[[Tensor, State, Weights, SiteEdit], State]
 """One step of a kind, from what the inputs add to its gates."""
 
 Begin: TypeAlias = Callable[[int], Mapping[str, Tensor]]
-"""The room for each site at a step; that of a gate holds what the inputs add to it."""
+"""The buffer of each site at a step; that of a gate already holds what the inputs add to it."""
 
 InPlace: TypeAlias = Callable[[Weights, Begin, int, State, Edits], State]
-"""So many steps of a kind in the room that there is for them, and the state after the last."""
+"""Runs this many steps of a kind in their buffers, and returns the state after the last."""
 
 
 def leave(site: str, value: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def leave(site: str, value: Tensor) -> Tensor:
 
 @runtime_checkable
 class Cell(Protocol):
-    """What a recurrent layer does at one step: all that a network written by hand has to say of itself.
+    """What a recurrent layer computes at one step: all that a user's own cell has to define.
 
     Attributes:
         sites: the sites and how many units each has, in the order in which a step computes them; names of the
@@ -53,7 +53,7 @@ class Cell(Protocol):
     def sites(self) -> Mapping[str, int]: ...
 
     def start(self, batch: int) -> State:
-        """Return what the first step sees of the past, each ``[batch unit]``."""
+        """Return the state before the first step, each ``[batch unit]``."""
 
     def step(self, x: Tensor, state: State, edit: SiteEdit) -> State:
         """Return the value of every site after one step, from the input ``[batch input]`` and the state before.

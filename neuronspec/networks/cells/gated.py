@@ -53,7 +53,7 @@ class GatedCell:
         return self.kind.step(x, state, self.weights, edit)
 
     def project(self, inputs: Tensor) -> Tensor:
-        """The part of all steps that depends on the input alone, in one product."""
+        """Return what the inputs and ``bias_ih`` add to the gates, of all steps in one product."""
         weight, bias = self.weights["weight_ih"], self.weights["bias_ih"]
         if self.single:
             return nn.functional.linear(inputs, weight, bias)

@@ -36,6 +36,7 @@ def _gru(x: Tensor, state: State, w: Weights, edit: SiteEdit) -> State:
         "update_gate": edit("update_gate", torch.sigmoid(z + hz)),
     }
     v["candidate"] = edit("candidate", torch.tanh(n + v["reset_gate"] * hn))
+    # (1 - z) * n + z * h with one product less: from n = 0 and h = 1, z = 0.9 keeps 0.9.
     v["hidden"] = edit("hidden", v["candidate"] + v["update_gate"] * (old - v["candidate"]))
     return v
 
@@ -60,7 +61,7 @@ def _gru_forward(
 ) -> tuple[Tensor, Tensor]:
     gates, units = sums.detach(), hidden.shape[-1]
     tapes = gates.chunk(3, -1)  # r, z, n
-    if over is not None:
+    if over is not None:  # an update gate of sigmoid(inf) = 1 keeps the state as it is
         tapes[1].masked_fill_(over, torch.inf)
     to_r_z, to_n = (part.mT for part in weight.split([2 * units, units], -2))
     old, new = room(hidden, gates.shape[-3])
@@ -79,6 +80,7 @@ def _gru_backward(ctx: Any, d_tape: Tensor, d_last: Tensor) -> tuple[Tensor | No
     to_r_z, to_n = weight.split([2 * units, units], -2)
     d_r_z, dh = sums.narrow(-1, 0, 2 * units), d_last.clone()
     slots = steps(d_tape, old, products, *gates.chunk(3, -1), d_r_z, *sums.chunk(3, -1), d_products)
+    # h1 = n + z * (h - n) gives d_z = dh * (h - n) and d_n = dh * (1 - z); through p = h @ to_n.T, d_p = d_n * r.
     for arriving, h, p, r, z, n, d_switches, d_r, d_z, d_n, d_p in reversed(slots):
         dh.add_(arriving)
         through_sigmoid_(torch.sub(h, n, out=d_z).mul_(dh), z)
@@ -120,7 +122,7 @@ def _reset_before_forward(
 ) -> tuple[Tensor, Tensor]:
     gates, units = sums.detach(), hidden.shape[-1]
     tapes = gates.chunk(3, -1)  # r, z, n
-    if over is not None:
+    if over is not None:  # an update gate of sigmoid(inf) = 1 keeps the state as it is
         tapes[1].masked_fill_(over, torch.inf)
     to_r_z, to_n = (part.mT for part in weight.split([2 * units, units], -2))
     old, new = room(hidden, gates.shape[-3])

@@ -1,8 +1,8 @@
 """The steps of a cell written into one buffer, for runs without gradients.
 
-Same values as the kind's ``step`` (a test holds the two together). The product of all inputs is laid down gate by
-gate, and each step turns it into the gates in place, so that recording every site costs no copy. Where several lanes
-read the same inputs, that product is made once, and only what is wanted gets a buffer over time.
+Same values as the kind's ``step`` (a test compares the two). The product of all inputs is stored gate by gate, and each
+step turns it into the gates in place, so that recording every site costs no copy. Where several lanes read the same
+inputs, that product is made once, and only wanted sites get a buffer over time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def unroll(
     run = cell.kind.in_place
     assert run is not None
     products, rows = _products(cell, inputs), len(state["hidden"])
-    shared = rows > inputs.shape[1]
+    shared = rows > inputs.shape[1]  # several lanes read the same inputs
     tapes = {
         site: products[site] if site in products and not shared else _tape(inputs, units, rows, site in wanted)
         for site, units in cell.sites.items()
@@ -51,12 +51,13 @@ def _products(cell: GatedCell, inputs: Tensor) -> dict[str, Tensor]:
     w, rows = cell.weights, inputs.flatten(0, 1)
     bias = w["bias_ih"] + w["bias_hh"]
     if cell.kind.inner_bias:
+        # The kind adds bias_hh of the last gate itself, to a product that another gate then scales.
         bias[-cell.units :] = w["bias_ih"][-cell.units :]
     parts = zip(cell.gates, bias.split(cell.units), w["weight_ih"].split(cell.units), strict=True)
     return {site: torch.addmm(b, rows, weight.T).unflatten(0, inputs.shape[:2]) for site, b, weight in parts}
 
 
 def _tape(inputs: Tensor, units: int, rows: int, wanted: bool) -> Tensor:
-    """Room for a site at every step; of one that is not wanted, all steps share the room of one."""
-    room = inputs.new_empty(len(inputs) if wanted else 1, rows, units)
-    return room if wanted else room.expand(len(inputs), -1, -1)
+    """A buffer for a site at every step; where it is not wanted, all steps share the buffer of one."""
+    tape = inputs.new_empty(len(inputs) if wanted else 1, rows, units)
+    return tape if wanted else tape.expand(len(inputs), -1, -1)

@@ -1,4 +1,4 @@
-"""The record of a kind of cell: all that the rest of the package asks of it."""
+"""The record of a kind of cell: all that the rest of the package needs to know of it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Kind:
         states: the sites that the next step sees.
         vectors: further weights of one number per unit, and how many there are under each name.
         inner_bias: whether ``bias_hh`` of the last gate stays with the product of the hidden state, because another
-            gate acts on both; else it is added up with ``bias_ih``.
+            gate acts on both; else it is added to ``bias_ih``.
         in_place: all steps, written into buffers, for runs without gradients; see ``in_place.py``.
         backward: for training; without it autograd goes back through the steps.
         torch: the ``mode`` of torch's own layer of this kind, where there is one.
-        in_recipes: whether recipes may name it; else it is met in a user's module only.
+        in_recipes: whether recipes may name it; else it occurs in a user's module only.
     """
 
     name: str

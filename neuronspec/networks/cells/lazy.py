@@ -1,8 +1,8 @@
-"""``torch``, loaded when the first of its functions is asked for.
+"""``torch``, loaded at the first use of one of its functions.
 
-A kind of cell says in one file what a recipe needs (its name and sites) and how it is computed. To read a recipe must
-not load torch, which takes ten times as long as all else. An ``import`` within each function would do as well, but
-for the twenty functions of this folder, and a microsecond at every operation that is shared.
+One file defines what a recipe needs of a kind of cell (its name and sites) and how the kind is computed. Reading a
+recipe must not load torch, which takes ten times as long as all else. An ``import`` within each function would do too,
+but in twenty functions of this folder, and at the cost of a microsecond at every shared operation.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ else:
             import torch
 
             value = getattr(torch, name)
-            setattr(self, name, value)  # the next time it is found without this function
+            setattr(self, name, value)  # the next use finds the attribute and does not call this
             return value
 
     torch = _Torch()

@@ -77,7 +77,7 @@ def _lstm_forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     gates, units, transposed = sums.detach(), hidden.shape[-1], weight.mT
     i, f, g, o = gates.chunk(4, -1)
-    if over is not None:
+    if over is not None:  # i = 0, f = 1: the cell stays; o = 0: the old hidden state is added below
         for gate, value in ((i, -torch.inf), (f, torch.inf), (o, -torch.inf)):
             gate.masked_fill_(over, value)
     old, new = room(hidden, gates.shape[-3])
@@ -103,6 +103,7 @@ def _lstm_backward(ctx: Any, d_tape: Tensor, d_last: Tensor, d_last_cell: Tensor
     i_f, d_i_f = gates.narrow(-1, 0, 2 * units), sums.narrow(-1, 0, 2 * units)
     dh, dc, d_shown = d_last.clone(), d_last_cell.clone(), torch.empty_like(d_last)
     slots = steps(d_tape, shown, cells, i_f, *gates.chunk(4, -1), sums, d_i_f, *sums.chunk(4, -1))
+    # c1 = f * c + i * g and h1 = o * s with s = tanh(c1): dc collects what arrives by h1 and by the next step.
     for t, (arriving, s, c, i_f, i, f, g, o, d, d_i_f, d_i, d_f, d_g, d_o) in reversed(list(enumerate(slots))):
         dh.add_(arriving)
         dc.add_(through_tanh_(torch.mul(dh, o, out=d_shown), s))
