@@ -11,7 +11,7 @@ from typing import Any
 
 from neuronspec.collection import Question, collect, is_named, matcher, spec_files
 from neuronspec.language.expression import to_json
-from neuronspec.ledger.lock import Lock, Locked, lock_of, merged, told_seeds
+from neuronspec.ledger.lock import Lock, Locked, lock_of, merged, seeds_as_text
 from neuronspec.ledger.renamed import earlier_key
 from neuronspec.project import Project
 
@@ -54,7 +54,7 @@ class Change:
 def stated(questions: Iterable[Question]) -> dict[str, Identity]:
     """Return what specs state, by id: nothing has to run to know that."""
     return {
-        q.id: Identity(q.claim.key(q.recipe), told_seeds(q.seeds), earlier_key(q.recipe, to_json(q.claim)))
+        q.id: Identity(q.claim.key(q.recipe), seeds_as_text(q.seeds), earlier_key(q.recipe, to_json(q.claim)))
         for q in questions
     }
 
@@ -64,7 +64,7 @@ def identity_of(claims: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:
     return {
         claim["id"]: Identity(
             claim["key"],
-            told_seeds([replicate["seed"] for replicate in claim["replicates"]]),
+            seeds_as_text([replicate["seed"] for replicate in claim["replicates"]]),
             earlier_key(claim["recipe"], claim["expression"]),
         )
         for claim in claims
