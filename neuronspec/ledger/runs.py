@@ -189,7 +189,7 @@ def _from_1(document: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(old, dict) or not isinstance(old.get("replicates"), list):
             return old
         replicates = [replicate(network) for network in old["replicates"]]
-        # 0.8 is the share of networks that had to agree when runs did not yet say it
+        # 0.8 is the default of Spec(replication=)
         new = {"made_of": {}, "shared": {}, "mutants": {}, "replicates_key": "", "reported": "", "replication": 0.8}
         return new | old | {"replicates": replicates}
 
