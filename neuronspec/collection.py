@@ -15,7 +15,7 @@ from neuronspec.networks.recipes import checkpoint
 from neuronspec.project import Project
 
 CLAIMS_SHOWN = 5
-"""How many claims are listed where a name fits several."""
+"""How many claims are listed where a name matches several."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Question:
     Args:
         id: ``specs/spec_counting.py::counting::sentence``.
         spec_id: the id without the sentence.
-        sentence: as the spec has it, after ``refuted: `` where that verdict is stated.
+        sentence: as in the spec, after ``refuted: `` where the spec expects that verdict.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Question:
 
     @property
     def plain_sentence(self) -> str:
-        """The sentence as the spec has it."""
+        """The sentence exactly as in the spec."""
         return self.sentence.removeprefix(f"{self.claim.expected}: ")
 
     @property
@@ -51,11 +51,11 @@ class Question:
 def collect(
     project: Project, paths: Sequence[Path] = (), seeds: Iterable[int] | None = None, full: bool = False
 ) -> list[Question]:
-    """Return the claims of some spec files or folders, or of all the project's own.
+    """Return the claims of the given spec files or folders, or of all specs of the project.
 
     Args:
-        seeds: other seeds than the specs name.
-        full: take every recipe at the size of its source.
+        seeds: used in place of the seeds that the specs name.
+        full: use every recipe at the size of its source.
 
     Raises:
         NeuronspecError: naming file, line, spec or sentence.
@@ -70,12 +70,12 @@ def collect(
 def named(
     project: Project, names: Sequence[str], seeds: Iterable[int] | None = None, full: bool = False
 ) -> list[Question]:
-    """Return the claims that files, folders and ids (``file.py::spec::sentence``) name; all the project's for none."""
-    found = collect(project, [Path(name.partition("::")[0]) for name in names], seeds, full)
-    kept = [question for question in found if is_named(project, names, question.id)]
-    if not kept:
+    """Return the claims named by files, folders and ids (``file.py::spec::sentence``); without names, all."""
+    questions = collect(project, [Path(name.partition("::")[0]) for name in names], seeds, full)
+    matches = [question for question in questions if is_named(project, names, question.id)]
+    if not matches:
         raise ProjectError(f"{', '.join(names)}: no such claim; `neuronspec list` shows them all")
-    return kept
+    return matches
 
 
 def chosen(
@@ -85,7 +85,7 @@ def chosen(
     seeds: Iterable[int] | None = None,
     full: bool = False,
 ) -> list[Question]:
-    """Return the claims that files, folders and ids name and a ``-k`` expression matches: at least one."""
+    """Return the claims named by files, folders and ids that match a ``-k`` expression; ProjectError for none."""
     questions = named(project, names, seeds, full)
     questions = matching(questions, keyword) if keyword else questions
     if not questions:
@@ -94,7 +94,7 @@ def chosen(
 
 
 def is_named(project: Project, names: Sequence[str], id: str) -> bool:
-    """Whether files, folders and ids name a claim, which need not exist any more; no names mean all."""
+    """Whether files, folders and ids name a claim, which may have vanished; without names, all claims are named."""
     return not names or any(_names(project, name, id) for name in names)
 
 
@@ -103,44 +103,44 @@ def _names(project: Project, name: str, id: str) -> bool:
     shown = project.shown(Path(file).resolve())
     if not mark:
         return shown in ("", ".") or id.startswith((f"{shown}::", f"{shown}/"))
-    return f"{id}::".startswith(f"{shown}::{rest}::")
+    return f"{id}::".startswith(f"{shown}::{rest}::")  # with "::" at both ends, spec "count" does not name "counting"
 
 
 def one(project: Project, name: str) -> Question:
-    """Return the one claim that an id names, or a part of its sentence that no other claim has.
+    """Return the one claim with this id, or with this text in its sentence.
 
-    The file and the spec may stand before it, as in an id. Who writes a whole sentence means that one, though others
-    may hold the same words.
+    File and spec may precede the text, as in an id. A complete sentence names its own claim, even where longer
+    sentences contain it.
     """
-    where, _, words = name.rpartition("::")
+    where, _, text = name.rpartition("::")
     file, _, spec = where.partition("::")
     if where:
         where = "::".join([project.shown(Path(file).resolve()), *([spec] if spec else [])])
-    found = collect(project, [Path(file)] if where else [])
-    within = [q for q in found if not where or f"{q.spec_id}::".startswith(f"{where}::")]
-    whole = [q for q in within if q.sentence == words]
-    matched = whole or [q for q in within if words.lower() in q.sentence.lower()]
-    if not matched:
-        near = nearest(words, [question.sentence for question in within or found])
-        raise ProjectError(f"{name}: no such claim{near or '; `neuronspec list` shows them all'}")
-    if len(matched) > 1:
-        told = "\n".join(f"  {question.id}" for question in matched[:CLAIMS_SHOWN])
-        more = f"\n  and {len(matched) - CLAIMS_SHOWN} more" if len(matched) > CLAIMS_SHOWN else ""
-        raise ProjectError(f"{name}: {len(matched)} claims have this in their sentence; say more of it:\n{told}{more}")
-    return matched[0]
+    questions = collect(project, [Path(file)] if where else [])
+    candidates = [q for q in questions if not where or f"{q.spec_id}::".startswith(f"{where}::")]
+    exact = [q for q in candidates if q.sentence == text]
+    matches = exact or [q for q in candidates if text.lower() in q.sentence.lower()]
+    if not matches:
+        suggestion = nearest(text, [question.sentence for question in candidates or questions])
+        raise ProjectError(f"{name}: no such claim{suggestion or '; `neuronspec list` shows them all'}")
+    if len(matches) > 1:
+        ids = "\n".join(f"  {question.id}" for question in matches[:CLAIMS_SHOWN])
+        more = f"\n  and {len(matches) - CLAIMS_SHOWN} more" if len(matches) > CLAIMS_SHOWN else ""
+        raise ProjectError(f"{name}: {len(matches)} claims have this in their sentence; say more of it:\n{ids}{more}")
+    return matches[0]
 
 
 def under(project: Project, questions: Iterable[Question], recipe: str) -> list[Question]:
-    """Return what some questions ask, asked of the networks of another recipe.
+    """Return the same questions about the networks of another recipe.
 
     Raises:
-        NeuronspecError: naming the spec; it cannot be said of those.
+        NeuronspecError: naming the spec; its claims do not fit those networks.
     """
-    asked = []
+    fitted = []
     for question in questions:
         spec = _fitted(project, question.spec_id, replace(question.spec, recipe=recipe))
-        asked.append(replace(question, spec=spec))
-    return asked
+        fitted.append(replace(question, spec=spec))
+    return fitted
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
@@ -160,7 +160,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
 
 
 def spec_files(project: Project, paths: Sequence[Path]) -> list[Path]:
-    """Return the spec files that some paths mean; all the project's own for none."""
+    """Return the spec files at or below some paths; without paths, all of the project."""
     files: list[Path] = []
     for path in paths or project.specs:
         if not path.exists() and paths:
@@ -170,16 +170,16 @@ def spec_files(project: Project, paths: Sequence[Path]) -> list[Path]:
 
 
 def read(project: Project, file: Path, seeds: Iterable[int] | None = None, full: bool = False) -> list[Question]:
-    """Return the claims of one spec file, in its order."""
+    """Return the claims of one spec file, in the order of the file."""
     file = file.resolve()
     _refuse_lost_names(project, file)
     specs = {name: value for name, value in vars(project.load(file)).items() if isinstance(value, Spec)}
     if not specs:
         raise SpecError(f"{project.shown(file)} holds no spec: expected name = Spec(...)")
-    return [q for name, spec in specs.items() for q in _questions(project, file, name, _as_asked(spec, seeds, full))]
+    return [q for name, spec in specs.items() for q in _questions(project, file, name, _with(spec, seeds, full))]
 
 
-def _as_asked(spec: Spec, seeds: Iterable[int] | None, full: bool) -> Spec:
+def _with(spec: Spec, seeds: Iterable[int] | None, full: bool) -> Spec:
     if full and "@" not in spec.recipe:
         spec = replace(spec, recipe=f"{spec.recipe}@full")
     return spec if seeds is None else replace(spec, seeds=tuple(seeds))
@@ -190,15 +190,15 @@ def _questions(project: Project, file: Path, name: str, spec: Spec) -> Iterator[
     spec = _fitted(project, spec_id, spec)
     ids: set[str] = set()
     for sentence, claim in spec.claims:
-        said = sentence if claim.expected == "supported" else f"{claim.expected}: {sentence}"
-        if said in ids:
-            raise SpecError(f"{spec_id}: two claims of one id, {said!r}")
-        ids.add(said)
-        yield Question(f"{spec_id}::{said}", spec_id, said, claim, spec)
+        stated = sentence if claim.expected == "supported" else f"{claim.expected}: {sentence}"
+        if stated in ids:
+            raise SpecError(f"{spec_id}: two claims of one id, {stated!r}")
+        ids.add(stated)
+        yield Question(f"{spec_id}::{stated}", spec_id, stated, claim, spec)
 
 
 def _fitted(project: Project, spec_id: str, spec: Spec) -> Spec:
-    """A spec with the seeds that its recipe has, once it is known to fit task and recipe."""
+    """A spec checked against task and recipe, with the seeds that its recipe has."""
     try:
         task_name, _, recipe_name = spec.recipe.partition("/")
         task = project.task(task_name)
@@ -212,11 +212,11 @@ def _fitted(project: Project, spec_id: str, spec: Spec) -> Spec:
 
 
 def _refuse_lost_names(project: Project, file: Path) -> None:
-    """Raise SpecError where Python would silently drop a sentence or a spec: two of one name."""
+    """Raise SpecError where two sentences or specs have one name: Python would silently drop the first."""
     try:
         tree = ast.parse(file.read_text("utf-8"), str(file))
     except (OSError, SyntaxError, ValueError):
-        return  # loading the file says it better
+        return  # loading the file reports it better
     shown = project.shown(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
@@ -228,11 +228,11 @@ def _refuse_lost_names(project: Project, file: Path) -> None:
 
 
 def _refuse_second(shown: str, names: Iterable[tuple[str, int]], what: str) -> None:
-    lines: dict[str, int] = {}
+    first: dict[str, int] = {}
     for name, line in names:
-        if name in lines:
-            raise SpecError(f"{shown}:{line}: a second {what} named {name!r}; the first stands in line {lines[name]}")
-        lines[name] = line
+        if name in first:
+            raise SpecError(f"{shown}:{line}: a second {what} named {name!r}; the first stands in line {first[name]}")
+        first[name] = line
 
 
 def _calls_spec(node: ast.expr | None) -> bool:
@@ -240,16 +240,16 @@ def _calls_spec(node: ast.expr | None) -> bool:
 
 
 def matching(questions: Sequence[Question], expression: str) -> list[Question]:
-    """Return the questions whose id matches a ``-k`` expression as pytest has it: words, and, or, not, brackets."""
+    """Return the questions whose id matches a ``-k`` expression like pytest's: words, and, or, not, brackets."""
     matches = matcher(expression)
     return [question for question in questions if matches(question.id)]
 
 
 def matcher(expression: str) -> Callable[[str], bool]:
-    """Return whether an id matches a ``-k`` expression, as a function of the id."""
+    """Return a function that tells whether an id matches a ``-k`` expression."""
     try:
         tree = ast.parse(expression.strip(), mode="eval").body
-        _matches(tree, "")
+        _matches(tree, "")  # reports what is no such expression now, before any id is matched
     except (SyntaxError, ValueError, RecursionError):
         raise ProjectError(
             f"-k {expression!r}: expected words, and, or, not, brackets; quote a phrase: -k \"'forget gate'\""
@@ -259,8 +259,8 @@ def matcher(expression: str) -> Callable[[str], bool]:
 
 def _matches(node: ast.expr, text: str) -> bool:
     if isinstance(node, ast.BoolOp):
-        held = [_matches(value, text) for value in node.values]
-        return all(held) if isinstance(node.op, ast.And) else any(held)
+        operands = [_matches(value, text) for value in node.values]
+        return all(operands) if isinstance(node.op, ast.And) else any(operands)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not _matches(node.operand, text)
     if isinstance(node, ast.Name):
@@ -271,20 +271,20 @@ def _matches(node: ast.expr, text: str) -> bool:
 
 
 def line_of(file: Path, sentence: str, spec: str = "") -> int | None:
-    """Return the line of a spec file that a sentence stands in; None where it is put together, or is not there.
+    """Return the line of a sentence in a spec file; None where no string literal of the file equals it.
 
     Args:
-        spec: the name of the spec whose sentence it is: another may have the same one.
+        spec: the name of its spec, which is searched first: another spec may have the same sentence.
     """
     try:
         tree = ast.parse(file.read_text("utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
-    own = [statement for statement in tree.body if spec in _assigned(statement)]
+    spec_statements = [statement for statement in tree.body if spec in _assigned(statement)]
     strings = [
         node
-        for part in (*own, tree)
-        for node in ast.walk(part)
+        for node_above in (*spec_statements, tree)
+        for node in ast.walk(node_above)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     plain = {sentence, sentence.removeprefix("refuted: "), sentence.removeprefix("unspecific: ")}
@@ -292,7 +292,7 @@ def line_of(file: Path, sentence: str, spec: str = "") -> int | None:
 
 
 def _assigned(statement: ast.stmt) -> set[str]:
-    """The names that a statement gives a value to."""
+    """The names that a statement assigns to."""
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
         return set()
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]

@@ -1,4 +1,4 @@
-"""Runs as Markdown: a table per spec, or one that sets side by side what several specs say in the same words."""
+"""Runs as Markdown: a table per spec, or one table that compares the sentences that several specs share."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from neuronspec.errors import ProjectError
 from neuronspec.ledger.record import OVER_SEEDS
 
 COLUMNS = [control.name for control in CONTROLS if control.column]
-"""Controls with a column of their own; the others share one."""
+"""Controls that have their own column; the others share one."""
 Claim = Mapping[str, Any]
-"""A claim as a run has it, see ``ledger.claim_json``."""
+"""A claim as JSON data, see ``ledger.record.claim_json``."""
 
 
 def per_spec(claims: Sequence[Claim], other: Sequence[Claim] = ()) -> str:
     """Return a table for each spec, with bounds, values, intervals, controls and verdicts.
 
     Args:
-        other: claims of a second run, whose values and verdicts stand in the last column, of those that are the same.
+        other: claims of a second run; where they measure the same, the last column has their verdicts and values.
 
     Raises:
-        ProjectError: none is.
+        ProjectError: the two runs have no claim in common.
     """
-    asked = {_same(claim) for claim in claims}
-    again = {claim["id"]: claim for claim in other if _same(claim) in asked}
-    if other and not again:
+    wanted = {_same(claim) for claim in claims}
+    second = {claim["id"]: claim for claim in other if _same(claim) in wanted}
+    if other and not second:
         raise ProjectError("the two runs have no claim in common")
-    return "\n".join(_spec(spec, list(its), again) for spec, its in groupby(claims, _spec_of))
+    return "\n".join(_spec(spec, list(of_spec), second) for spec, of_spec in groupby(claims, _spec_of))
 
 
-def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str:
+def _spec(spec: str, claims: Sequence[Claim], second: Mapping[str, Claim]) -> str:
     columns = {
         "claim": [str(claim["says"]) for claim in claims],
         "source": [str(claim.get("reported", "")) for claim in claims],
@@ -47,44 +47,44 @@ def _spec(spec: str, claims: Sequence[Claim], again: Mapping[str, Claim]) -> str
     for name in ("source", "other controls"):
         if not any(columns[name]):
             del columns[name]
-    if again:
-        columns[_seeds(list(again.values()))] = [_short(again.get(claim["id"])) for claim in claims]
+    if second:
+        columns[_seeds(list(second.values()))] = [_short(second.get(claim["id"])) for claim in claims]
     rows = list(zip(*columns.values(), strict=True))
     return f"**{spec}**, {claims[0]['recipe']}, {_seeds(claims)}\n\n{_markdown(list(columns), rows)}"
 
 
 def across(claims: Sequence[Claim]) -> str:
-    """Return one table of values: a row for each network, a column for each sentence that is said of more than one.
+    """Return one table of values: a row for each spec, a column for each sentence that more than one spec has.
 
     Raises:
         ProjectError: there is no such sentence.
     """
-    said = dict.fromkeys(map(_plain, claims))
-    often = Counter(_numbered(_plain(claim))[0] for claim in claims)
-    sentences = sorted((says for says in said if often[_numbered(says)[0]] > 1), key=_numbered_last)
+    distinct = dict.fromkeys(map(_plain, claims))
+    counts = Counter(_numbered(_plain(claim))[0] for claim in claims)
+    sentences = sorted((s for s in distinct if counts[_numbered(s)[0]] > 1), key=_numbered_last)
     if not sentences:
         raise ProjectError("nothing is said of two networks in the same words: leave out --across")
     rows = []
-    for _, its in groupby(claims, _spec_of):
-        own = {_plain(claim): claim for claim in its}
-        recipe = next(iter(own.values()))["recipe"]
-        rows.append([recipe, *(_marked(own.get(says)) for says in sentences)])
+    for _, of_spec in groupby(claims, _spec_of):
+        by_sentence = {_plain(claim): claim for claim in of_spec}
+        recipe = next(iter(by_sentence.values()))["recipe"]
+        rows.append([recipe, *(_marked(by_sentence.get(sentence)) for sentence in sentences)])
     return _markdown(["network", *sentences], rows)
 
 
 def _plain(claim: Claim) -> str:
-    """The sentence as such, whether it is stated as true or as refuted."""
+    """The sentence without the verdict that may precede it."""
     return str(claim["says"].removeprefix(f"{claim['expected']}: "))
 
 
 def _numbered(sentence: str) -> tuple[str, int]:
-    """``("units: ", 2)`` of "units: 2"; the sentence and -1 where it does not end like that."""
-    found = re.fullmatch(r"(.*: )(\d{1,9})", sentence)
-    return (found[1], int(found[2])) if found else (sentence, -1)
+    """``("units: ", 2)`` for "units: 2"; the sentence and -1 where it does not end in a number."""
+    match = re.fullmatch(r"(.*: )(\d{1,9})", sentence)
+    return (match[1], int(match[2])) if match else (sentence, -1)
 
 
 def _numbered_last(sentence: str) -> int:
-    """Sentences stay in their order, but those that end with a number go by it, and come last."""
+    """A sort key: numbered sentences last and by their number; as sorting is stable, the others keep their order."""
     return _numbered(sentence)[1]
 
 
@@ -93,7 +93,7 @@ def _spec_of(claim: Claim) -> str:
 
 
 def _same(claim: Claim) -> tuple[str, str, str]:
-    """What two claims share that are the same, with the same bound."""
+    """What is equal of a claim in two runs: its id, its measure and its bound."""
     return claim["id"], claim["evidence_key"], _bound(claim)
 
 
@@ -122,13 +122,13 @@ def _bound(claim: Claim) -> str:
 
 
 NETWORKS_SHOWN = 3
-"""So many networks have their values listed, one by one."""
+"""Up to this number of networks, each value is shown; above, median and interval."""
 
 
 def _value(claim: Claim) -> str:
-    each = [replicate.get("value") for replicate in claim["replicates"]]
-    if 1 < len(each) <= NETWORKS_SHOWN and any(value is not None for value in each):
-        return ", ".join(map(_number, each))
+    values = [replicate.get("value") for replicate in claim["replicates"]]
+    if 1 < len(values) <= NETWORKS_SHOWN and any(value is not None for value in values):
+        return ", ".join(map(_number, values))
     low, high = claim["interval"]
     spread = "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"
     return _number(claim["value"]) + spread
@@ -140,17 +140,17 @@ def _control(claim: Claim, name: str) -> str:
 
 
 def _others(claim: Claim) -> str:
-    rest = {name: c for name, c in claim["controls"].items() if name not in COLUMNS}
-    return ", ".join(f"{name.removeprefix('rival ')} {_number(control['value'])}" for name, control in rest.items())
+    others = {name: control for name, control in claim["controls"].items() if name not in COLUMNS}
+    return ", ".join(f"{name.removeprefix('rival ')} {_number(control['value'])}" for name, control in others.items())
 
 
 def _verdict(claim: Claim) -> str:
-    """The verdict, bold where it is not *supported*, and in how many networks the claim came out as stated."""
-    told = claim["verdict"] if claim["verdict"] == "supported" else f"**{claim['verdict']}**"
+    """The verdict, bold where it is not *supported*, and the number of networks that came out as stated."""
+    word = claim["verdict"] if claim["verdict"] == "supported" else f"**{claim['verdict']}**"
     if claim["expression"]["measure"]["word"] in OVER_SEEDS:
-        return told
+        return word
     verdicts = [replicate["verdict"] for replicate in claim["replicates"] if replicate["verdict"] != "unlearnt"]
-    return f"{told} {verdicts.count(claim['expected'])}/{len(verdicts)}" if len(verdicts) > 1 else told
+    return f"{word} {verdicts.count(claim['expected'])}/{len(verdicts)}" if len(verdicts) > 1 else word
 
 
 def _short(claim: Claim | None) -> str:

@@ -60,7 +60,7 @@ def ended(*processes):
 
 
 def whole_runs(folder):
-    read = [runs.read(file) for file in runs.kept(folder / ".neuronspec" / "runs")]
+    read = [runs.read(file) for file in runs.kept_runs(folder / ".neuronspec" / "runs")]
     return [run for run in read if run["complete"]]
 
 

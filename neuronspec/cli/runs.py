@@ -25,9 +25,9 @@ def runs(folder: Path | None, store: Path | None) -> None:
     A run has the name of its file; wherever a RUN is asked for, the beginning of that name will do, or `last`, or
     `last~1` for the one before.
     """
-    from neuronspec.ledger.runs import folder_of, kept, read
+    from neuronspec.ledger.runs import folder_of, kept_runs, read
 
-    for file in kept(folder or folder_of(project_of((), store).store)):
+    for file in kept_runs(folder or folder_of(project_of((), store).store)):
         try:
             click.echo(f"{file.stem}\t{_told(read(file))}")
         except ProjectError as error:

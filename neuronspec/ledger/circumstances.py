@@ -1,4 +1,4 @@
-"""What may have mattered to the numbers of a run; neither host nor user, nor where files lie."""
+"""What may have influenced the numbers of a run; neither host nor user, nor any path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE = 5.0
 """Seconds to wait for git: a commit is worth knowing, but not worth waiting for."""
 
 Corpora: TypeAlias = Mapping[str, Path]
-"""The text files that tasks were made from in a run, by the name of the task."""
+"""The text files that tasks were made from in a run, by task name."""
 
 NONE: Corpora = MappingProxyType({})
 
@@ -30,7 +30,7 @@ def environment(root: Path | None = None, corpora: Corpora = NONE, jobs: int | N
         "machine": platform.machine(),
         "cores": cores(),
         "jobs": jobs or cores(),
-        "threads": 1,  # of each process: so a number does not depend on how many there are
+        "threads": 1,  # per process: sums in another number of threads would round differently
         "device": "cpu",
         "commit": _commit(root) if root else None,
         "corpora": {

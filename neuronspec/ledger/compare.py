@@ -1,4 +1,4 @@
-"""Two runs side by side: how far values are apart, with intervals, and what became slower."""
+"""Two runs compared: how far values are apart, with intervals, and what became slower."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Difference:
         id: in the first run.
         verdicts: in both.
         values: in both; NaN where there is none.
-        gap: second minus first; of the same networks the median over them.
+        gap: second minus first; where both ran the same networks, the median of their gaps.
         interval: of the gap.
-        paired: what was set against its like: ``networks``, ``sequences``, or nothing.
+        paired: what was compared one by one: ``networks``, ``sequences``, or nothing.
         seconds: of a claim's own work, in both.
     """
 
@@ -42,17 +42,18 @@ class Difference:
 
     @property
     def apart(self) -> bool:
-        """Whether the values differ beyond doubt."""
+        """Whether the interval of the gap excludes 0."""
         return self.interval[0] > 0 or self.interval[1] < 0
 
     @property
     def slower(self) -> bool:
-        """Whether the second run took much longer over it: half as long again, and long enough to notice."""
+        """Whether the second run took much longer for it: by half, and by a time that one notices."""
         before, after = self.seconds
         return after > SLOWER * before and after - before > NOTICED
 
 
 SLOWER, NOTICED = 1.5, 0.5
+"""A factor, and seconds: a claim of milliseconds may well take twice as long by chance."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,19 @@ class Comparison:
 
 
 def compare(first: Sequence[Claim], second: Sequence[Claim]) -> Comparison:
-    """Set the claims of two runs against each other; those of one id that measure the same.
+    """Compare the claims of two runs that have the same id and the same measure.
 
     Raises:
         ProjectError: they have no claim in common.
     """
     after = {(claim["id"], repr(claim["expression"]["measure"])): claim for claim in second}
     before = {(claim["id"], repr(claim["expression"]["measure"])): claim for claim in first}
-    both = [which for which in before if which in after]
-    if not both:
+    common = [claim_id for claim_id in before if claim_id in after]
+    if not common:
         raise ProjectError(f"the runs have no claim in common: {first[0]['id']} ... and {second[0]['id']} ...")
-    differences = [_difference(before[which], after[which]) for which in both]
+    differences = [_difference(before[claim_id], after[claim_id]) for claim_id in common]
     only = [
-        [id for id, measure in one if (id, measure) not in other] for one, other in ((before, after), (after, before))
+        [id for id, measure in run if (id, measure) not in other] for run, other in ((before, after), (after, before))
     ]
     phases = {phase: (_spent(first, phase), _spent(second, phase)) for phase in PHASES}
     return Comparison(differences, (only[0], only[1]), phases)
@@ -91,27 +92,27 @@ def _spent(claims: Sequence[Claim], phase: str) -> float:
 def _difference(before: Claim, after: Claim) -> Difference:
     gap, interval, paired = _gap(before, after)
     values = (from_plain(before["value"]), from_plain(after["value"]))
-    seconds = (_own(before), _own(after))
+    seconds = (_own_seconds(before), _own_seconds(after))
     return Difference(before["id"], (before["verdict"], after["verdict"]), values, gap, interval, paired, seconds)
 
 
-def _own(claim: Claim) -> float:
+def _own_seconds(claim: Claim) -> float:
     return float(claim["seconds"].get("total", 0.0) - sum(claim["shared"].values()))
 
 
 def _gap(before: Claim, after: Claim) -> tuple[float, Ends, str]:
-    """How far two values are apart, between which ends, and what was paired."""
-    if before["expression"]["measure"]["word"] == "share_of_seeds":  # what networks have is verdicts
-        return (*between(_whole(before), _whole(after)), "")
+    """The gap between two values, its interval, and what was paired."""
+    if before["expression"]["measure"]["word"] == "share_of_seeds":  # a network has a verdict there, no value to pair
+        return (*between(_with_ends(before), _with_ends(after)), "")
     ours, theirs = _by_seed(before), _by_seed(after)
     common = sorted(ours.keys() & theirs.keys())
     if common and _same_networks(before, after):
         if len(common) == 1:
-            one, other = ours[common[0]], theirs[common[0]]
-            return _of_sequences(one, other, before, after)
-        each = [_of_sequences(ours[seed], theirs[seed], before, after) for seed in common]
-        gaps = np.array([gap for gap, _, _ in each])
-        return float(np.median(gaps)), _of_median(gaps, [ends for _, ends, _ in each]), "networks"
+            first, second = ours[common[0]], theirs[common[0]]
+            return _of_sequences(first, second, before, after)
+        gaps_by_seed = [_of_sequences(ours[seed], theirs[seed], before, after) for seed in common]
+        gaps = np.array([gap for gap, _, _ in gaps_by_seed])
+        return float(np.median(gaps)), _of_median(gaps, [ends for _, ends, _ in gaps_by_seed]), "networks"
     if len(ours) == len(theirs) == 1:
         return _of_sequences(next(iter(ours.values())), next(iter(theirs.values())), before, after)
     return (*_of_medians(list(ours.values()), list(theirs.values())), "")
@@ -127,42 +128,43 @@ def _same_networks(before: Claim, after: Claim) -> bool:
     return named and all(before["made_of"].get(name) == after["made_of"].get(name) for name in ("key", "sha256"))
 
 
-def _of_sequences(one: Claim, other: Claim, before: Claim, after: Claim) -> tuple[float, Ends, str]:
-    """The gap between two networks, or two runs of one: paired where both were judged on the same sequences."""
+def _of_sequences(first: Claim, second: Claim, before: Claim, after: Claim) -> tuple[float, Ends, str]:
+    """The gap between two networks, or two runs of the same: paired where both were judged on the same sequences."""
     sequences = [claim["made_of"].get("sequences") for claim in (before, after)]
     same = sequences[0] is not None and sequences[0] == sequences[1]
-    together = correlation(one["influences"], other["influences"]) if same else 0.0
-    return (*between(_whole(one), _whole(other), together), "sequences" if together else "")
+    together = correlation(first["influences"], second["influences"]) if same else 0.0
+    return (*between(_with_ends(first), _with_ends(second), together), "sequences" if together else "")
 
 
-def _whole(told: Mapping[str, Any]) -> tuple[float, float, float]:
-    """A value and its ends."""
-    return from_plain(told["value"]), from_plain(told["interval"][0]), from_plain(told["interval"][1])
+def _with_ends(estimate: Mapping[str, Any]) -> tuple[float, float, float]:
+    """A value and the ends of its interval."""
+    return from_plain(estimate["value"]), from_plain(estimate["interval"][0]), from_plain(estimate["interval"][1])
 
 
-def _of_median(values: np.ndarray, each: Sequence[Ends]) -> Ends:
-    """The interval of a median where there are enough values for one; else all that each of them may be."""
+def _of_median(values: np.ndarray, intervals: Sequence[Ends]) -> Ends:
+    """The interval of a median; below six values, which is too few for one, the span of all their intervals."""
     ends = median_interval(values)
-    return ends if math.isfinite(ends[0]) else (min(low for low, _ in each), max(high for _, high in each))
+    return ends if math.isfinite(ends[0]) else (min(low for low, _ in intervals), max(high for _, high in intervals))
 
 
 def _of_medians(ours: Sequence[Claim], theirs: Sequence[Claim]) -> tuple[float, Ends]:
-    """The gap between medians over different networks; where they are few, whatever it may be between two of them."""
+    """The gap between medians over different networks; below six, its interval spans every pair of them."""
     if not ours or not theirs:
         return math.nan, (math.nan, math.nan)
-    told = [[_whole(replicate) for replicate in one] for one in (ours, theirs)]
-    values = [np.array([value for value, _, _ in one]) for one in told]
+    estimates = [[_with_ends(replicate) for replicate in run] for run in (ours, theirs)]
+    values = [np.array([value for value, _, _ in run]) for run in estimates]
     first, second = ((float(np.median(v)), *median_interval(v)) for v in values)
     if math.isfinite(first[1]) and math.isfinite(second[1]):
         return between(first, second)
-    (low, high), (other_low, other_high) = ((min(e for _, e, _ in one), max(e for _, _, e in one)) for one in told)
+    (low, high), (other_low, other_high) = ((min(e for _, e, _ in run), max(e for _, _, e in run)) for run in estimates)
     return second[0] - first[0], (other_low - high, other_high - low)
 
 
 def correlation(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return how far two values go together over the sequences that both were measured on, from their influences.
+    """Return the correlation of two values over the sequences both were measured on, from their jackknife influences.
 
-    Sequences are looked at in one order, so the first of the longer list are those of the shorter.
+    Sequences are read in a fixed order, so the shorter list belongs to the first sequences of the longer one.
+    Influences of (1, -1) and (2, -2) give 1; (1, -1) and (-1, 1) give -1.
     """
     left, right = np.array(one, dtype=float), np.array(other, dtype=float)
     if not left.any() or not right.any():
@@ -175,16 +177,20 @@ def correlation(one: Sequence[float], other: Sequence[float]) -> float:
 def between(
     first: tuple[float, float, float], second: tuple[float, float, float], together: float = 0.0
 ) -> tuple[float, Ends]:
-    """Return second minus first, and its interval: from how far each may lie off, and how far they do so together.
+    """Return second minus first, and its interval, from the intervals of both and their correlation.
 
     Args:
         together: the correlation of the two.
+
+    An error in one end of the gap is the root of a^2 + b^2 - 2rab. For 1 [0.9, 1.1] and 2 [1.8, 2.2] that is 0.22
+    without correlation, so the gap is 1 [0.78, 1.22]; with r = 1 it is 0.1, so 1 [0.9, 1.1].
 
     Source: Zou 2007, "Toward using confidence intervals to compare correlations", for two that are correlated.
     """
     (one, one_low, one_high), (other, other_low, other_high) = first, second
 
     def off(of_other: float, of_one: float) -> float:
+        # clipped, as rounding can make a difference of squares a little negative
         return math.sqrt(max(0.0, of_other**2 + of_one**2 - 2 * together * of_other * of_one))
 
     gap = other - one

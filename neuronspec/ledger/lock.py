@@ -1,4 +1,4 @@
-"""``claims.lock.json``: what claims came to, made for committing; a run is held to it."""
+"""``claims.lock.json``: the results of claims, a file to commit; later runs are compared with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from neuronspec import schema as shape
+from neuronspec import schema
 from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
 from neuronspec.files import write_atomically
@@ -24,27 +24,27 @@ from neuronspec.schema import mapping, optional, record
 
 SCHEMA = 2
 MARGIN = 0.05
-"""How far a value may go: so much, or this share of it where it is above one."""
+"""How far a value may drift: 0.05 up to a value of 1, and 5 % of it above: 0.05 for 0.3, 0.5 for 10."""
 
 DIGITS = 6
-"""Significant digits of what is locked: what lies below is float noise, and would be noise in a diff."""
+"""Significant digits of what is locked: digits beyond are floating-point noise, and would be noise in a diff."""
 
 MADE_OF = ("key", "corpus", "sequences", "recipe", "checkpoint", "sha256")
 
 
 @dataclass(frozen=True)
 class Locked:
-    """What one claim came to.
+    """The result of one claim.
 
     Args:
         claim: as its spec writes it.
-        key: of recipe, measure, bound and expectation; the sentence is no part of it.
+        key: a hash of recipe, measure, bound and expectation, without the sentence: rewording it changes nothing.
         seeds: which networks, ``"0:20"`` or ``"3,5,8"``.
-        interval: of the value: of one network its own; of six and more that of their median; else all their intervals.
+        interval: of one network its own; of six or more that of their median; else the span of all their intervals.
         controls: their values, by name.
-        margin: how far the value may go before it counts as another.
+        margin: how far the value may drift before it counts as changed.
         replication: the share of learnt networks that had to agree.
-        verdicts: of how many networks, by verdict.
+        verdicts: the number of networks with each verdict.
     """
 
     claim: str
@@ -63,20 +63,20 @@ class Locked:
 
 @dataclass(frozen=True)
 class Lock:
-    """All that is locked: claims by id, and what networks of the recipes they are about are made of."""
+    """All that is locked: claims by id, and what the networks of their recipes are made of."""
 
     claims: Mapping[str, Locked] = field(default_factory=dict)
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def locked(claim: Mapping[str, Any]) -> Locked:
-    """Return what is to be locked of a claim of a run."""
+    """Return what the lock keeps of a claim of a run."""
     value = _brief(claim["value"])
     return Locked(
         claim=claim["claim"],
         key=claim["key"],
         recipe=claim["recipe"],
-        seeds=told_seeds([replicate["seed"] for replicate in claim["replicates"]]),
+        seeds=seeds_as_text([replicate["seed"] for replicate in claim["replicates"]]),
         expected=claim["expected"],
         verdict=claim["verdict"],
         value=value,
@@ -93,13 +93,13 @@ def _usual_margin(value: float | None) -> float:
 
 
 def _interval(claim: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Where the value may lie, as far as is known; over some networks their range says little of their median."""
+    """The interval of the value; of several networks that of their median, which is narrower than their range."""
     judged = [r for r in claim["replicates"] if r["value"] is not None and r["interval"][0] is not None]
     if claim["expression"]["measure"]["word"] in OVER_SEEDS or not judged:
         low, high = claim["interval"]
         return _brief(low), _brief(high)
     low, high = median_interval(np.array([replicate["value"] for replicate in judged]))
-    if math.isnan(low):  # they are too few for that
+    if math.isnan(low):  # below six networks a median has no 95 % interval
         ends = [end for replicate in judged for end in (*replicate["interval"], replicate["value"])]
         low, high = min(ends), max(ends)
     return _brief(low), _brief(high)
@@ -109,8 +109,8 @@ def _brief(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
-def told_seeds(seeds: Sequence[int]) -> str:
-    """``0:20`` for 0…19, else one by one."""
+def seeds_as_text(seeds: Sequence[int]) -> str:
+    """``0:20`` for 0…19, else ``3,5,8``."""
     seeds = sorted(seeds)
     if len(seeds) > 1 and len(set(seeds)) == len(seeds) == seeds[-1] - seeds[0] + 1:
         return f"{seeds[0]}:{seeds[-1] + 1}"
@@ -118,56 +118,61 @@ def told_seeds(seeds: Sequence[int]) -> str:
 
 
 def lock_of(claims: Iterable[Mapping[str, Any]]) -> Lock:
-    """Return the lock that a run would make."""
+    """Return the lock that the claims of a run make."""
     claims = list(claims)
     recipes = {c["recipe"]: {n: v for n, v in c["made_of"].items() if n in MADE_OF} for c in claims}
     return Lock({claim["id"]: locked(claim) for claim in claims}, recipes)
 
 
 def refuse_errors(claims: Iterable[Mapping[str, Any]]) -> None:
-    """Raise ProjectError where a claim came to an error, which is no verdict to hold a run to."""
+    """Raise ProjectError where a claim ended in an error: no run can be compared with that."""
     for claim in claims:
         if claim["verdict"] == "error":
             raise ProjectError(f"{claim['id']} cannot be locked: error: {claim['reason']}")
 
 
 def merged(old: Lock, new: Lock, dropped: Iterable[str] = (), was_called: Mapping[str, str] | None = None) -> Lock:
-    """Return a lock with new claims in the place of old ones; margins that somebody set are kept.
+    """Return a lock whose claims are replaced by new ones; margins that were set by hand are kept.
 
     Args:
-        dropped: ids that are to be locked no more.
-        was_called: under which ids claims were locked that have another one now.
+        dropped: ids to remove from the lock.
+        was_called: the locked id of each claim that has another id now.
     """
-    names = was_called or {}
-    kept = {name: claim for name, claim in old.claims.items() if name not in set(dropped)}
-    both = {name: _with_margin(claim, old.claims.get(names.get(name, name))) for name, claim in new.claims.items()}
-    claims = dict(sorted({**kept, **both}.items()))
-    about = {claim.recipe for claim in claims.values()}
-    still = {claim.recipe for name, claim in kept.items() if name not in both}
-    recipes = {name: _joined(old.recipes.get(name), new.recipes.get(name), name in still) for name in sorted(about)}
+    earlier = was_called or {}
+    remaining = {name: claim for name, claim in old.claims.items() if name not in set(dropped)}
+    judged = {name: _with_margin(claim, old.claims.get(earlier.get(name, name))) for name, claim in new.claims.items()}
+    claims = dict(sorted({**remaining, **judged}.items()))
+    unjudged = {claim.recipe for name, claim in remaining.items() if name not in judged}
+    recipes = {
+        name: _joined(old.recipes.get(name), new.recipes.get(name), name in unjudged)
+        for name in sorted({claim.recipe for claim in claims.values()})
+    }
     return Lock(claims, recipes)
 
 
-def _joined(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, still: bool) -> Mapping[str, Any]:
-    """What networks are made of; as it was while claims rest on that, so that a change is told of those."""
+def _joined(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, unjudged: bool) -> Mapping[str, Any]:
+    """What networks are made of: as locked while claims on them were not judged anew, whose change is still to report.
+
+    Weights are told apart by seed, so seeds that were not locked yet are added.
+    """
     if old is None or new is None:
         return old or new or {}
-    if still:
+    if unjudged:
         return {**old, "sha256": {**new["sha256"], **old["sha256"]}} if "sha256" in old and "sha256" in new else old
     return new
 
 
 def _with_margin(new: Locked, old: Locked | None) -> Locked:
-    """A margin that is not the one that the value brings was set by hand."""
-    by_hand = old is not None and old.margin != _usual_margin(old.value)
-    return replace(new, margin=old.margin) if old and by_hand else new
+    """A margin that differs from the usual one of its value was set by hand, and is kept."""
+    set_by_hand = old is not None and old.margin != _usual_margin(old.value)
+    return replace(new, margin=old.margin) if old and set_by_hand else new
 
 
 # The file.
 
 
 def text_of(lock: Lock) -> str:
-    """Return a lock as JSON that reads well in a diff: one field per line, always in one order."""
+    """Return a lock as JSON that reads well in a diff: one field per line, always in the same order."""
     recipes = _object({n: _object(_lines(made_of), 2) for n, made_of in lock.recipes.items()}, 1)
     claims = _object({name: _object(_lines(asdict(claim)), 2) for name, claim in lock.claims.items()}, 1)
     return _object({"schema": str(SCHEMA), "recipes": recipes, "claims": claims}, 0) + "\n"
@@ -197,16 +202,16 @@ def write(path: Path, lock: Lock) -> None:
 
 
 def while_written(store: Path) -> FileLock:
-    """Return what two processes that change a lock file wait for; it goes with the process that holds it."""
+    """Return the mutex for changing a lock file; the system frees it when the process that holds it ends."""
     store.mkdir(parents=True, exist_ok=True)
     return FileLock(store / f"{NAME}.busy")
 
 
 def read(path: Path) -> Lock:
-    """Return what is locked.
+    """Return a lock from its file.
 
     Raises:
-        ProjectError: there is no such file, or what is there is no lock; it says what to do.
+        ProjectError: there is no such file, or it holds no lock; the message says what to do.
     """
     try:
         content = path.read_text("utf-8")
@@ -223,59 +228,59 @@ def read(path: Path) -> Lock:
             "then `neuronspec lock --update`"
         )
     try:
-        return _checked(shape.loads(content), path)
+        return _checked(schema.loads(content), path)
     except json.JSONDecodeError as error:
         raise ProjectError(f"{path}:{error.lineno}: it is cut short, or no JSON: {error.msg}; {ANEW}") from None
-    except ValueError as error:  # a misfit, or a name that is there twice
+    except ValueError as error:  # a misfit, or a name that occurs twice
         raise ProjectError(f"{path}: {error}; {ANEW}") from None
 
 
 ANEW = "restore it, or remove it and make it anew by `neuronspec lock --update`"
 
 
-def _checked(told: Any, path: Path) -> Lock:
-    shape.record({})(told, path.name)
-    schema = told.get("schema")
-    if type(schema) is int and schema > SCHEMA:
+def _checked(document: Any, path: Path) -> Lock:
+    schema.record({})(document, path.name)
+    version = document.get("schema")
+    if type(version) is int and version > SCHEMA:
         raise ProjectError(
-            f"{path} has schema {schema!r:.60}, and this neuronspec reads 1 to {SCHEMA}: it is older; update it"
+            f"{path} has schema {version!r:.60}, and this neuronspec reads 1 to {SCHEMA}: it is older; update it"
         )
-    if type(schema) is not int or schema < 1:
-        raise shape.misfit(schema, "schema", f"1 to {SCHEMA}")
-    if schema == 1:
-        told = renamed.lock(told)
-    LOCK(told, "")
-    claims = {name: _claim(claim) for name, claim in told["claims"].items()}
+    if type(version) is not int or version < 1:
+        raise schema.misfit(version, "schema", f"1 to {SCHEMA}")
+    if version == 1:
+        document = renamed.lock(document)
+    LOCK(document, "")
+    claims = {name: _claim(claim) for name, claim in document["claims"].items()}
     for name, claim in claims.items():
-        if claim.recipe not in told["recipes"]:
-            raise shape.misfit(claim.recipe, f"claims[{name!r:.60}].recipe", "one of recipes")
-    return Lock(claims, told["recipes"])
+        if claim.recipe not in document["recipes"]:
+            raise schema.misfit(claim.recipe, f"claims[{name!r:.60}].recipe", "one of recipes")
+    return Lock(claims, document["recipes"])
 
 
-def _claim(told: Mapping[str, Any]) -> Locked:
-    known = {f.name: told[f.name] for f in fields(Locked)}
-    return Locked(**known | {"interval": tuple(told["interval"])})
+def _claim(document: Mapping[str, Any]) -> Locked:
+    known = {f.name: document[f.name] for f in fields(Locked)}  # a newer version may have written others
+    return Locked(**known | {"interval": tuple(document["interval"])})
 
 
 def _holds_its_value(claim: Any, at: str) -> None:
     CLAIM(claim, at)
     (low, high), value = claim["interval"], claim["value"]
     if low is not None and value is not None and not low <= value <= high:
-        raise shape.misfit(value, f"{at}.value", f"a number within its interval, {low:g} to {high:g}")
+        raise schema.misfit(value, f"{at}.value", f"a number within its interval, {low:g} to {high:g}")
 
 
 CLAIM = record({
-    "claim": shape.name, "key": shape.name, "recipe": shape.name, "seeds": shape.line,
-    "expected": shape.one_of(*VERDICTS), "verdict": shape.one_of(*VERDICTS), "value": optional(shape.number),
-    "interval": shape.pair, "controls": mapping(optional(shape.number)), "margin": shape.positive,
-    "replication": shape.positive, "verdicts": mapping(shape.whole),
+    "claim": schema.name, "key": schema.name, "recipe": schema.name, "seeds": schema.line,
+    "expected": schema.one_of(*VERDICTS), "verdict": schema.one_of(*VERDICTS), "value": optional(schema.number),
+    "interval": schema.pair, "controls": mapping(optional(schema.number)), "margin": schema.positive,
+    "replication": schema.positive, "verdicts": mapping(schema.whole),
 })  # fmt: skip
-MADE = record({}, maybe={"recipe": mapping(shape.anything)})
+MADE = record({}, maybe={"recipe": mapping(schema.anything)})
 
 
 def _made(value: Any, at: str) -> None:
     """What networks are made of."""
-    mapping(shape.anything)(value, at)
+    mapping(schema.anything)(value, at)
     MADE(value, at)
 
 

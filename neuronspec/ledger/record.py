@@ -17,7 +17,7 @@ OVER_SEEDS = ("share_of_seeds", "median_over_seeds")
 """Words whose value and interval are over networks themselves."""
 
 SHORT = 4
-"""Significant digits of an influence: they tell how far two measures go together, and that is told by fewer."""
+"""Significant digits of an influence: a correlation is computed from them, and it needs no more."""
 
 
 def claim_json(result: Result) -> dict[str, Any]:
@@ -50,15 +50,16 @@ def claim_json(result: Result) -> dict[str, Any]:
 
 
 def replicates_key(claim: Claim, recipe: str) -> str:
-    """Return the key of what is measured in each network; of a word over seeds, of what stands inside."""
+    """Return the key of what is measured in each network; for a word over seeds, of the measure inside it."""
     return key(recipe, of_one_network(claim).measure)
 
 
 def control_notes(result: Result) -> dict[str, str]:
-    """Return what is to be said of controls that could not be measured, and in how many networks."""
+    """Return notes on controls that could not be measured, with the number of networks."""
     notes = Counter((n, c.note) for outcome in result.answers for n, c in outcome.controls.items() if c.note)
-    of = len(result.outcomes)
-    return {name: f"{note}, in {count} of {of}" for (name, note), count in reversed(notes.most_common())}
+    networks = len(result.outcomes)
+    # reversed: of several notes on a control, the commonest is the last, and stays
+    return {name: f"{note}, in {count} of {networks}" for (name, note), count in reversed(notes.most_common())}
 
 
 def _controls(result: Result) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def _replicate(seed: int, outcome: Outcome, result: Result) -> dict[str, Any]:
         "verdict": outcome.verdict,
         "reason": outcome.reason,
         "sequences": outcome.sequences,
-        "influences": [float(f"{one:.{SHORT}g}") for one in outcome.influences],
+        "influences": [float(f"{influence:.{SHORT}g}") for influence in outcome.influences],
         "rankings": dict(outcome.rankings),
         "controls": {name: _control(control) for name, control in outcome.controls.items()},
         "parity": {check: plain(apart) for check, apart in result.parity.get(seed, {}).items()},

@@ -1,4 +1,4 @@
-"""Claims judged anew by the evidence of a run: no network is touched."""
+"""Claims judged anew on the evidence of a run; no network is loaded."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ BEYOND_BOUNDS = ("error", "not applicable", "unlearnt")
 
 @dataclass(frozen=True)
 class Rejudged:
-    """What the evidence of a run says to the claims of today, and the claims that it says nothing to."""
+    """The verdicts on today's claims from the evidence of a run, and the claims for which it has no evidence."""
 
     results: Sequence[Result]
     unanswered: Mapping[str, str]
-    """By id, why."""
+    """The reason, by id."""
 
     @property
     def perhaps(self) -> list[str]:
-        """The ids of claims that more sequences than the run looked at may decide."""
+        """The ids of undecided claims that more sequences than the run read may decide."""
         return [r.question.id for r in self.results if r.verdict == "undecided" and any(map(_of_a_sample, r.answers))]
 
 
 def _of_a_sample(outcome: Outcome) -> bool:
-    """Whether an outcome is undecided on a sample, so that others of its sequences may decide it."""
+    """Whether an outcome is undecided on a sample, so that more of the task's sequences may decide it."""
     return outcome.verdict == "undecided" and bool(outcome.influences)
 
 
 def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
-    """Judge claims by the evidence of a run.
+    """Judge claims on the evidence of a run.
 
     Raises:
-        ProjectError: the run is of another project, or has too little evidence for that.
+        ProjectError: the run is of another project, or of a schema with too little evidence.
     """
     if run["schema"] < 2:
         raise ProjectError("the run has schema 1, which kept no intervals of controls: verify the claims anew")
@@ -57,9 +57,9 @@ def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
         known.setdefault((claim["recipe"], claim["replicates_key"]), []).append(claim)
     results, unanswered = [], {}
     for question in questions:
-        measured = known.get((question.recipe, replicates_key(question.claim, question.recipe)), [])
-        reasons = [_why_not(question, claim) for claim in measured]
-        fits = [claim for claim, reason in zip(measured, reasons, strict=True) if not reason]
+        candidates = known.get((question.recipe, replicates_key(question.claim, question.recipe)), [])
+        reasons = [_why_not(question, claim) for claim in candidates]
+        fits = [claim for claim, reason in zip(candidates, reasons, strict=True) if not reason]
         if fits:
             same = [claim for claim in fits if claim["id"] == question.id]
             results.append(_judged(question, (same or fits)[0]))
@@ -72,26 +72,29 @@ def rejudge(run: Mapping[str, Any], questions: Sequence[Question]) -> Rejudged:
     return Rejudged(results, unanswered)
 
 
-def _why_not(question: Question, claim: Mapping[str, Any]) -> str:
-    """Why the evidence of a claim does not answer a question; empty where it does."""
-    inner = of_one_network(question.claim)
-    measured = {replicate["seed"]: replicate for replicate in claim["replicates"]}
-    missing = [seed for seed in question.seeds if seed not in measured]
+def _why_not(question: Question, measured: Mapping[str, Any]) -> str:
+    """Why the evidence of a measured claim does not answer a question; empty where it does."""
+    claim = of_one_network(question.claim)
+    replicates = {replicate["seed"]: replicate for replicate in measured["replicates"]}
+    missing = [seed for seed in question.seeds if seed not in replicates]
     if missing:
         return f"network {missing[0]} was not examined"
-    wanted = [control.name for control in rivals_of(inner)]
+    required = [control.name for control in rivals_of(claim)]
     for seed in question.seeds:
-        judged = measured[seed]["verdict"] not in BEYOND_BOUNDS and measured[seed]["interval"][0] is not None
-        lacking = [name for name in wanted if judged and name not in measured[seed]["controls"]]
-        if lacking:
-            return f"the control {lacking[0]} was not measured"
-    if any(isinstance(part, each) for part in inner.measure.walk()) and not _same_worst(inner, claim["bound"]):
+        has_interval = replicates[seed]["verdict"] not in BEYOND_BOUNDS and replicates[seed]["interval"][0] is not None
+        missing_controls = [name for name in required if has_interval and name not in replicates[seed]["controls"]]
+        if missing_controls:
+            return f"the control {missing_controls[0]} was not measured"
+    if any(isinstance(word, each) for word in claim.measure.walk()) and not _same_worst(claim, measured["bound"]):
         return "which unit is the worst depends on the bound"
     return ""
 
 
 def _same_worst(claim: Claim, bound: Mapping[str, float | None]) -> bool:
-    """Whether the worst of several units is the same one by another bound: where both are open to the same side."""
+    """Whether another bound has the same worst unit: with one-sided bounds on the same side, it is the extreme value.
+
+    Under ``> 0.5`` and ``> 0.9`` the worst unit is the one of the lowest value; between two ends it depends on them.
+    """
     if (claim.low, claim.high) == (bound["low"], bound["high"]):
         return True
     return None in (claim.low, claim.high) and (claim.low is None) == (bound["low"] is None) and None in bound.values()
@@ -139,9 +142,9 @@ def _control(stored: Mapping[str, Any], required: bool) -> Control:
 
 
 def refuse_other_networks(project: Project, results: Sequence[Result]) -> None:
-    """Raise ProjectError where a run is about networks that its project does not make any more."""
+    """Raise ProjectError where a run is about networks that its project would make differently now."""
     for name in dict.fromkeys(result.question.recipe for result in results):
         result = next(result for result in results if result.question.recipe == name)
-        told = otherwise(result.made_of, origin(project, name, result.question.seeds))
-        if told:
-            raise ProjectError(f"the run is about other networks of {name} than there are now: {told}; verify them")
+        changed = otherwise(result.made_of, origin(project, name, result.question.seeds))
+        if changed:
+            raise ProjectError(f"the run is about other networks of {name} than there are now: {changed}; verify them")

@@ -1,7 +1,7 @@
-"""What earlier runs and locks call otherwise: words, fields and controls get their names of today on reading.
+"""Earlier names in runs and locks: words, fields and controls are given their names of today on reading.
 
-A key is made of words. A run has its claims as data, so their keys are made anew. A lock has them as text only: its
-keys are found again by those that the specs' claims had before (``earlier_key``).
+A key is a hash over words. A run has its claims as data, so their keys are computed anew. A lock has them as text
+only: its keys are recognized by computing the earlier keys of the specs' claims (``earlier_key``).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ EARLIER_WORDS = {today: earlier for earlier, today in WORDS.items()}
 CONTROLS = {"units moved as far": "matched displacement"}
 
 PRINTED = ("claim", "controls", "mutants", "reason", "replicates")
-"""Fields of a claim that hold printed words; what an author wrote (id, sentence) is nobody else's to change."""
+"""Fields of a claim that hold printed words; what an author wrote (id, sentence) stays as it is."""
 
 IN_PRINT = re.compile("|".join([*(rf"\b{word}(?=\()" for word in WORDS), *CONTROLS]))
 
 
 def run(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run of schema 2, unchecked as it is, in the words of schema 3."""
+    """Return a run of schema 2, not yet checked, in the words of schema 3."""
     return {**data, "claims": [_claim(claim) for claim in data["claims"]]}
 
 
 def lock(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a lock of schema 1, unchecked as it is, in the words of schema 2; its keys are as they were."""
+    """Return a lock of schema 1, not yet checked, in the words of schema 2; its keys stay the same."""
     renamed = {FIELDS.get(name, name): value for name, value in data.items()}
     claims = data.get("claims")
     if isinstance(claims, dict):
@@ -39,7 +39,7 @@ def lock(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def earlier_key(recipe: str, claim: Any) -> str:
-    """Return the key that a claim, as JSON data, had before its words were renamed; empty where none of them was."""
+    """Return the key that a claim, as JSON data, had before words were renamed; empty where it has none of them."""
     earlier = _in_words(claim, EARLIER_WORDS)
     return "" if earlier == claim else key(recipe, earlier)
 
@@ -56,7 +56,7 @@ def _claim(old: Any) -> Any:
 
 
 def _keys(recipe: Any, claim: Any) -> dict[str, str]:
-    """The keys of a claim, made of its JSON data just as ``record.claim_json`` makes them of its words."""
+    """The keys of a claim from its JSON data, equal to those that ``record.claim_json`` computes from its words."""
     measure = _field(claim, "measure")
     inner = measure
     if _field(measure, "word") in OVER_SEEDS:
@@ -69,7 +69,7 @@ def _keys(recipe: Any, claim: Any) -> dict[str, str]:
 
 
 def _in_words(value: Any, words: Mapping[str, str]) -> Any:
-    """An expression as JSON data, in other words; texts in it are no words, be they called like one."""
+    """An expression as JSON data, with its words replaced; a text that happens to equal a word is kept."""
     if isinstance(value, list):
         return [_in_words(item, words) for item in value]
     if not isinstance(value, dict):
@@ -80,9 +80,9 @@ def _in_words(value: Any, words: Mapping[str, str]) -> Any:
 
 
 def _printed(value: Any) -> Any:
-    """Whatever was printed, in lists and objects and their names, in today's words."""
+    """Printed text in today's words, also within lists and objects and in their names."""
     if isinstance(value, str):
-        return IN_PRINT.sub(lambda found: (WORDS | CONTROLS)[found[0]], value)
+        return IN_PRINT.sub(lambda match: (WORDS | CONTROLS)[match[0]], value)
     if isinstance(value, list):
         return [_printed(item) for item in value]
     return {_printed(name): _printed(item) for name, item in value.items()} if isinstance(value, dict) else value

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from neuronspec import schema as shape
+from neuronspec import schema
 from neuronspec.errors import ProjectError, nearest
 from neuronspec.files import check_target, write_atomically
 from neuronspec.ledger import renamed
@@ -27,14 +27,14 @@ VERDICTS = ("supported", "refuted", "unspecific", "undecided", "unlearnt", "not 
 
 
 def folder_of(store: Path) -> Path:
-    """Return where the runs of a project are kept: beside its networks."""
+    """Return the folder in which a project keeps its runs: beside its networks."""
     return store / "runs"
 
 
 def new_file(folder: Path) -> Path:
-    """Return the name of a run that begins now: by its time, which orders them, and a word at random.
+    """Return a file name for a run that begins now: its time, by which runs are sorted, and a random word.
 
-    Two that begin in the same microsecond have two names and one order, whichever of them it puts first.
+    Two runs that begin in the same microsecond still get two names, and sort in the same order ever after.
 
     Raises:
         ProjectError: no file could be written there.
@@ -50,15 +50,15 @@ def new_file(folder: Path) -> Path:
 
 @dataclass
 class Record:
-    """A run that goes on. It is written again, whole, whenever claims are judged, so that a crash loses none of them.
+    """A run in progress. It is written again, whole, whenever claims are judged, so that a crash loses none of them.
 
     Args:
-        kept: where it is kept, once there is a claim in it.
+        file: where it is kept, once there is a claim in it.
         environment: its circumstances.
-        copy: where else it is written; even where it is empty, lest somebody take an older one for it.
+        copy: where else it is written, even without claims: an older run in that file must not pass for this one.
     """
 
-    kept: Path
+    file: Path
     environment: dict[str, Any]
     copy: Path | None = None
     began: float = field(default_factory=time.time)
@@ -69,7 +69,7 @@ class Record:
         """Take claims that were judged, and write the run as one that is not complete."""
         for claim in claims:
             self.claims.append(claim)
-            self._lines.append(_told(claim))
+            self._lines.append(_as_json(claim))
         self.write(complete=False)
 
     def write(self, complete: bool) -> None:
@@ -78,16 +78,16 @@ class Record:
         Raises:
             ProjectError: a file cannot be written; the others are.
         """
-        told, wrong = self.text(complete).encode(), []
-        for file in (self.kept if self.claims else None, self.copy):
+        document, failures = self.text(complete).encode(), []
+        for file in (self.file if self.claims else None, self.copy):
             if file is None:
                 continue
             try:
-                write_atomically(file, told)
+                write_atomically(file, document)
             except OSError as error:
-                wrong.append(f"cannot write the run to {file}: {error.strerror}")
-        if wrong:
-            raise ProjectError("; ".join(wrong))
+                failures.append(f"cannot write the run to {file}: {error.strerror}")
+        if failures:
+            raise ProjectError("; ".join(failures))
 
     def text(self, complete: bool) -> str:
         """Return the run as JSON, a claim per line."""
@@ -98,23 +98,23 @@ class Record:
             "seconds": round(time.time() - self.began, 2),
             "environment": self.environment,
         }
-        fields = [f"{json.dumps(name)}: {_told(value)}" for name, value in head.items()]
+        fields = [f"{json.dumps(name)}: {_as_json(value)}" for name, value in head.items()]
         return "{" + ",\n".join([*fields, '"claims": [\n' + ",\n".join(self._lines) + "\n]"]) + "}\n"
 
 
-def _told(value: Any) -> str:
+def _as_json(value: Any) -> str:
     """JSON that can be read again: half a character, as in the name of a file that is not UTF-8, becomes ``?``."""
-    told = json.dumps(value, allow_nan=False)
-    if "\\ud" not in told:
-        return told
+    text = json.dumps(value, allow_nan=False)
+    if "\\ud" not in text:  # JSON writes the halves as \ud800 to \udfff, and encoding twice costs time
+        return text
     return json.dumps(json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace")))
 
 
 def recorded(record: Record, judged: Iterable[list[Result]], watcher: Watcher) -> Iterator[list[Result]]:
-    """Pass results on as they come, each time after the run so far was written down; in the end, whole.
+    """Yield results as they come; before each, the run so far is written, and at the end the complete run.
 
     Raises:
-        ProjectError: in the end it cannot be written; before that, the watcher is warned.
+        ProjectError: the run cannot be written at the end; before that, the watcher is only warned.
     """
     complete = False
     try:
@@ -133,10 +133,10 @@ def recorded(record: Record, judged: Iterable[list[Result]], watcher: Watcher) -
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a run that was written to a file; one of an older schema as today's would have it.
+    """Return a run from its file; a run of an older schema is upgraded to today's.
 
     Raises:
-        ProjectError: there is none, or what is there is no run.
+        ProjectError: there is no such file, or it holds no run.
     """
     try:
         content = path.read_text(encoding="utf-8")
@@ -145,120 +145,124 @@ def read(path: Path) -> dict[str, Any]:
     except ValueError:
         raise ProjectError(f"{path} is no run: it is not UTF-8; {WRITES.format(path)}") from None
     try:
-        told = shape.loads(content)
+        document = schema.loads(content)
     except ValueError as error:
         why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else error
         raise ProjectError(f"{path} is no run: {why}; {WRITES.format(path)}") from None
-    if not isinstance(told, dict) or not isinstance(told.get("claims"), list) or "schema" not in told:
+    if not isinstance(document, dict) or not isinstance(document.get("claims"), list) or "schema" not in document:
         raise ProjectError(f"{path} is no run; {WRITES.format(path)}")
-    return _checked(told, path)
+    return _checked(document, path)
 
 
 WRITES = "`neuronspec verify --json {}` writes one"
 
 
-def _checked(told: dict[str, Any], path: Path) -> dict[str, Any]:
-    schema = told["schema"]
-    if type(schema) is not int or not 1 <= schema <= SCHEMA:
-        newer = "; it was written by a newer one: update this" if type(schema) is int and schema > SCHEMA else ""
-        raise ProjectError(f"{path} has schema {schema!r:.60}, and this neuronspec reads 1 to {SCHEMA}{newer}")
-    if not told["claims"]:
+def _checked(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    version = document["schema"]
+    if type(version) is not int or not 1 <= version <= SCHEMA:
+        newer = "; it was written by a newer one: update this" if type(version) is int and version > SCHEMA else ""
+        raise ProjectError(f"{path} has schema {version!r:.60}, and this neuronspec reads 1 to {SCHEMA}{newer}")
+    if not document["claims"]:
         raise ProjectError(f"{path} has no claims: the run was broken off before the first")
     try:
-        for older in range(schema, SCHEMA):
-            told = UPGRADES[older](told)
-        RUN(told, "")
-    except shape.Misfit as error:
+        for older in range(version, SCHEMA):  # one step at a time: each upgrade knows only its own schema
+            document = UPGRADES[older](document)
+        RUN(document, "")
+    except schema.Misfit as error:
         raise ProjectError(f"{path}: {error}") from None
-    twice = _twice(claim["id"] for claim in told["claims"])
-    if twice is not None:
-        raise ProjectError(f"{path} has the claim {twice:.{shape.MOST_OF_AN_ID}} twice")
-    return told
+    repeated = _repeated(claim["id"] for claim in document["claims"])
+    if repeated is not None:
+        raise ProjectError(f"{path} has the claim {repeated:.{schema.MOST_OF_AN_ID}} twice")
+    return document
 
 
-def _twice(values: Iterable[Any]) -> Any:
-    """A value that is there more than once, or None."""
-    most = Counter(values).most_common(1)
-    return most[0][0] if most and most[0][1] > 1 else None
+def _repeated(values: Iterable[Any]) -> Any:
+    """The value that occurs most often, if that is more than once; else None."""
+    commonest = Counter(values).most_common(1)
+    return commonest[0][0] if commonest and commonest[0][1] > 1 else None
 
 
-def _from_1(told: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 knew no intervals of controls, no influences and nothing of what networks are made of."""
+def _from_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had no intervals of controls, no influences, and nothing about what networks are made of."""
 
     def claim(old: Any) -> Any:
         if not isinstance(old, dict) or not isinstance(old.get("replicates"), list):
             return old
-        replicates = [replicate(one) for one in old["replicates"]]
+        replicates = [replicate(network) for network in old["replicates"]]
+        # 0.8 is the default of Spec(replication=)
         new = {"made_of": {}, "shared": {}, "mutants": {}, "replicates_key": "", "reported": "", "replication": 0.8}
         return new | old | {"replicates": replicates}
 
     def replicate(old: Any) -> Any:
         if not isinstance(old, dict) or not isinstance(old.get("controls"), dict):
             return old
-        none = {"interval": [None, None]}
-        controls = {name: none | c if isinstance(c, dict) else c for name, c in old["controls"].items()}
+        no_interval = {"interval": [None, None]}
+        controls = {
+            name: no_interval | control if isinstance(control, dict) else control
+            for name, control in old["controls"].items()
+        }
         return {"influences": [], "units": {}, "rankings": {}, "parity": {}, **old, "controls": controls}
 
-    return {"began": "", "seconds": 0, **told, "claims": [claim(old) for old in told["claims"]]}
+    return {"began": "", "seconds": 0, **document, "claims": [claim(old) for old in document["claims"]]}
 
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: renamed.run}
-"""From each older schema to the next."""
+"""From each older schema, the step to the next one."""
 
 
 def _bound(value: Any, at: str) -> None:
-    record({"low": optional(shape.number), "high": optional(shape.number)})(value, at)
+    record({"low": optional(schema.number), "high": optional(schema.number)})(value, at)
     if value["low"] is None and value["high"] is None:
-        raise shape.misfit(value, at, "low or high, or both")
+        raise schema.misfit(value, at, "low or high, or both")
     if None not in (value["low"], value["high"]) and value["low"] > value["high"]:
-        raise shape.misfit(value, at, "the lower end in low")
+        raise schema.misfit(value, at, "the lower end in low")
 
 
 def _replicates(value: Any, at: str) -> None:
-    """What single networks say, each once: seeds tell them apart."""
+    """The results of single networks; seeds tell them apart, so none occurs twice."""
     listing(REPLICATE)(value, at)
-    twice = _twice(replicate["seed"] for replicate in value)
-    if twice is not None:
-        raise shape.misfit(twice, f"{at}: seed", "no seed twice")
+    repeated = _repeated(replicate["seed"] for replicate in value)
+    if repeated is not None:
+        raise schema.misfit(repeated, f"{at}: seed", "no seed twice")
 
 
 UNIT = record({
-    "site": shape.name, "layer": shape.whole, "index": shape.whole, "sign": shape.number,
-}, maybe={"of": mapping(shape.text)})  # fmt: skip
-BEST = listing(record({"index": shape.whole, "sign": shape.number, "score": shape.number}))
+    "site": schema.name, "layer": schema.whole, "index": schema.whole, "sign": schema.number,
+}, maybe={"of": mapping(schema.text)})  # fmt: skip
+BEST = listing(record({"index": schema.whole, "sign": schema.number, "score": schema.number}))
 
 
 def _ranking(value: Any, at: str) -> None:
-    """What a pick went by: the best scores; or of a pick for each value of a symbol, those of each."""
+    """What a pick was chosen by: the best scores. A pick for each value of a symbol has those of each value."""
     record({}, maybe={"best": BEST})(value, at)
     if value.get("best"):
-        record({"median": shape.number, "units": shape.whole})(value, at)
+        record({"median": schema.number, "units": schema.whole})(value, at)
 
 
 CONTROL = record({
-    "value": optional(shape.number), "interval": shape.pair, "difference": shape.pair, "draws": shape.whole,
-    "p": optional(shape.number), "note": shape.text,
+    "value": optional(schema.number), "interval": schema.pair, "difference": schema.pair, "draws": schema.whole,
+    "p": optional(schema.number), "note": schema.text,
 })  # fmt: skip
 REPLICATE = record({
-    "seed": shape.whole, "verdict": shape.one_of(*VERDICTS), "reason": shape.text, "value": optional(shape.number),
-    "interval": shape.pair, "sequences": shape.whole, "influences": listing(shape.number),
+    "seed": schema.whole, "verdict": schema.one_of(*VERDICTS), "reason": schema.text, "value": optional(schema.number),
+    "interval": schema.pair, "sequences": schema.whole, "influences": listing(schema.number),
     "controls": mapping(CONTROL), "units": mapping(listing(UNIT)), "rankings": mapping(_ranking),
-    "parity": mapping(optional(shape.number)),
+    "parity": mapping(optional(schema.number)),
 })  # fmt: skip
 CLAIM = record({
-    "id": shape.name, "says": shape.name, "claim": shape.name, "recipe": shape.name, "key": shape.name,
-    "evidence_key": shape.name, "replicates_key": shape.text, "reported": shape.text, "reason": shape.text,
-    "expression": record({"measure": record({"word": shape.name})}), "made_of": mapping(shape.anything),
-    "verdict": shape.one_of(*VERDICTS), "expected": shape.one_of(*VERDICTS), "value": optional(shape.number),
-    "interval": shape.pair, "bound": _bound, "replication": shape.positive,
-    "controls": mapping(record({"value": optional(shape.number), "note": shape.text})),
-    "mutants": mapping(record({"verdict": shape.one_of(*VERDICTS), "value": optional(shape.number)})),
-    "replicates": _replicates, "seconds": mapping(shape.positive), "shared": mapping(shape.positive),
+    "id": schema.name, "says": schema.name, "claim": schema.name, "recipe": schema.name, "key": schema.name,
+    "evidence_key": schema.name, "replicates_key": schema.text, "reported": schema.text, "reason": schema.text,
+    "expression": record({"measure": record({"word": schema.name})}), "made_of": mapping(schema.anything),
+    "verdict": schema.one_of(*VERDICTS), "expected": schema.one_of(*VERDICTS), "value": optional(schema.number),
+    "interval": schema.pair, "bound": _bound, "replication": schema.positive,
+    "controls": mapping(record({"value": optional(schema.number), "note": schema.text})),
+    "mutants": mapping(record({"verdict": schema.one_of(*VERDICTS), "value": optional(schema.number)})),
+    "replicates": _replicates, "seconds": mapping(schema.positive), "shared": mapping(schema.positive),
 })  # fmt: skip
-COMMIT = record({"id": shape.name, "dirty": shape.flag})
+COMMIT = record({"id": schema.name, "dirty": schema.flag})
 RUN = record({
-    "complete": shape.flag, "began": shape.text, "seconds": shape.positive,
-    "environment": record({"versions": mapping(shape.text)}, maybe={"commit": optional(COMMIT)}),
+    "complete": schema.flag, "began": schema.text, "seconds": schema.positive,
+    "environment": record({"versions": mapping(schema.text)}, maybe={"commit": optional(COMMIT)}),
     "claims": listing(CLAIM),
 })  # fmt: skip
 
@@ -266,31 +270,31 @@ RUN = record({
 # Finding.
 
 
-def kept(folder: Path) -> list[Path]:
-    """Return the runs of a folder, the latest first: by their names, which begin with the time."""
+def kept_runs(folder: Path) -> list[Path]:
+    """Return the runs of a folder, the latest first: sorted by their names, which begin with the time."""
     return sorted((file for file in folder.glob("*.json") if file.is_file()), reverse=True)
 
 
 def find(folder: Path, name: str) -> Path:
-    """Return the file that somebody means: a file, ``last``, ``last~2``, or the beginning of a run's name.
+    """Return the file of a run by its path, by ``last`` or ``last~2``, or by the beginning of its name.
 
     Raises:
-        ProjectError: there is no such run, or more than one.
+        ProjectError: there is no such run, or several names begin like that.
     """
     if Path(name).exists() or "/" in name or name.endswith(".json"):
         return Path(name)
-    runs = kept(folder)
+    runs = kept_runs(folder)
     if not runs:
         raise ProjectError(f"no run {name!r}: none is kept in {folder} yet; `neuronspec verify` keeps one")
-    back = re.fullmatch(r"last(?:~(\d{1,6}))?", name)
-    if back:
-        number = int(back[1] or 0)
+    counted_back = re.fullmatch(r"last(?:~(\d{1,6}))?", name)
+    if counted_back:
+        number = int(counted_back[1] or 0)
         if number >= len(runs):
             raise ProjectError(f"no run {name!r}: {folder} keeps {len(runs)}")
         return runs[number]
-    named = [file for file in runs if file.name.startswith(name)]
-    if len(named) != 1:
-        what = f"{len(named)} runs begin like that" if named else f"no such run in {folder}"
-        near = nearest(name, [file.stem for file in runs]) if not named else ""
-        raise ProjectError(f"{name}: {what}{near}; `neuronspec runs` lists them")
-    return named[0]
+    matches = [file for file in runs if file.name.startswith(name)]
+    if len(matches) != 1:
+        problem = f"{len(matches)} runs begin like that" if matches else f"no such run in {folder}"
+        suggestion = nearest(name, [file.stem for file in runs]) if not matches else ""
+        raise ProjectError(f"{name}: {problem}{suggestion}; `neuronspec runs` lists them")
+    return matches[0]

@@ -91,7 +91,7 @@ def test_what_does_not_matter_to_the_numbers_does_not_fail(locked, tmp_path):
 
 def latest_claims(store):
     """The claims of the latest run, without the seconds that they took."""
-    claims = runs.read(runs.kept(runs.folder_of(store))[0])["claims"]
+    claims = runs.read(runs.kept_runs(runs.folder_of(store))[0])["claims"]
     return [{name: value for name, value in c.items() if name not in ("seconds", "shared")} for c in claims]
 
 

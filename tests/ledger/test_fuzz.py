@@ -64,4 +64,4 @@ def test_what_is_shown_of_a_run_is_what_it_should_be(files, case):
 
 
 def test_seeds_far_apart_are_told_one_by_one():
-    assert lock.told_seeds([0, 2**62]) == f"0,{2**62}"
+    assert lock.seeds_as_text([0, 2**62]) == f"0,{2**62}"

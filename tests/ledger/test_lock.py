@@ -8,7 +8,7 @@ from run_claims import claim, measured, replicate
 
 from neuronspec.engine.verdicts.replicates import median_interval
 from neuronspec.errors import ProjectError
-from neuronspec.ledger.lock import Lock, lock_of, locked, merged, read, refuse_errors, text_of, told_seeds, write
+from neuronspec.ledger.lock import Lock, lock_of, locked, merged, read, refuse_errors, seeds_as_text, text_of, write
 
 NAME = "specs/spec_toy.py::toy::it counts"
 
@@ -31,7 +31,7 @@ def test_a_field_per_line_in_one_order_so_that_a_diff_can_be_read():
     ("seeds", "told"), [(range(20), "0:20"), ([3], "3"), ([8, 3, 5], "3,5,8"), ([4, 5], "4:6"), ([], "")]
 )
 def test_seeds_are_told_briefly(seeds, told):
-    assert told_seeds(list(seeds)) == told
+    assert seeds_as_text(list(seeds)) == told
 
 
 def test_the_interval_of_one_network_is_its_own():

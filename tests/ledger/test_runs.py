@@ -210,7 +210,7 @@ def test_runs_that_begin_within_a_second_are_listed_in_their_order(folder, monke
     named_by_seconds = "20260102-000000-bb"
     assert [runs.find(folder, f"last~{back}") for back in range(5)] == begun[::-1]
     assert runs.find(folder, named_by_seconds).stem == named_by_seconds
-    assert len(runs.kept(folder)) == 8
+    assert len(runs.kept_runs(folder)) == 8
 
 
 def test_two_runs_that_begin_at_once_have_two_names(tmp_path, monkeypatch):
