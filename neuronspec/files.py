@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever reads half of one."""
+"""Writing files so that no reader ever sees half of one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from neuronspec.errors import ProjectError
 
 UNFINISHED = ".unfinished"
-"""How the names of files end that are being written: no reader ever asks for one, and none is anybody else's."""
+"""The ending of files that are being written: no reader looks for it, and no other program uses it."""
 
 FORSAKEN = 24 * 60 * 60.0
-"""Seconds after which a file is taken for one whose writer was killed: to write one takes a moment."""
+"""Seconds after which an unfinished file counts as left by a killed writer: writing one takes a moment."""
 
 
 def check_target(path: Path, what: str = "the run") -> None:
@@ -31,7 +31,7 @@ def check_target(path: Path, what: str = "the run") -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path``, flush it to the disk, and only then give it that name."""
-    path = path.resolve()  # a link goes on to point at it
+    path = path.resolve()  # a symbolic link stays, and its target is replaced
     if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
         path.write_bytes(data)
         return
@@ -51,7 +51,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @cache
 def _clear(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; a process looks once."""
+    """Remove unfinished files of killed writers from a folder, once per process."""
     with suppress(OSError):
         for file in folder.glob(f".*.{'[0-9a-f]' * 8}{UNFINISHED}"):
             with suppress(OSError):  # another process was faster, or it is not ours
@@ -60,7 +60,7 @@ def _clear(folder: Path) -> None:
 
 
 def keep_out_of_git(folder: Path) -> None:
-    """Let git pass over a folder of ours, as ``.pytest_cache`` does; unless it may not be written to."""
+    """Let git ignore a folder of ours, as ``.pytest_cache`` does; do nothing where it is not writable."""
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / ".gitignore").exists():

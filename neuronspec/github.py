@@ -1,4 +1,4 @@
-"""Sentences as a continuous-integration service shows them: beside the line of the spec that they are about."""
+"""Annotations for GitHub Actions: a sentence shown beside the line of the spec that it is about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def wanted() -> bool:
 
 
 def annotation(root: Path, id: str, says: str) -> str:
-    """Return the line that makes GitHub show a sentence beside the claim it is about.
+    """Return the workflow command that makes GitHub show a sentence beside its claim.
 
     Args:
         root: of the project, where the file of the id begins.
@@ -29,7 +29,7 @@ def annotation(root: Path, id: str, says: str) -> str:
 
 
 def _in_repository(file: Path) -> str:
-    """GitHub knows files by their path in the repository, of which the project may be one folder."""
+    """A file's path in the repository, as GitHub needs it; the project may be a folder inside."""
     folder = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
     for base in (folder, folder.resolve()):
         if file.is_relative_to(base):

@@ -1,4 +1,4 @@
-"""Networks by name: ``counting/lstm`` -> its networks, from the store, trained now, or a user's own."""
+"""Networks by name: ``counting/lstm`` -> its networks, from the store, trained now, or from checkpoints."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ from neuronspec.watcher import Watcher
 
 
 def network(project: Project, name: str, seed: int, watcher: Watcher) -> Network:
-    """Return one network by name; a recipe's is trained first where it is not stored."""
+    """Return one network by name, which is trained first where it is not stored."""
     task, recipe = task_and_recipe(project, name)
     if isinstance(recipe, checkpoint):
         seed = _seed_of(recipe, seed)
-        found = given(project, name, [seed])[seed].network
-        check_parity(found)
-        return found
+        network_of_seed = checkpointed(project, name, [seed])[seed].network
+        check_parity(network_of_seed)
+        return network_of_seed
     weights = provide(project, name, [seed], 1, watcher)[seed]
     return trained(name, seed, recipe, task.vocabulary, task.ends, weights)
 
 
 def subject(project: Project, question: Question, seed: int, watcher: Watcher) -> Subject:
-    """Return what one claim is judged on in one network, which is trained first where it is not stored.
+    """Return the subject of one claim in one network, which is trained first where it is not stored.
 
     The watcher is warned of a network that has not learnt its task.
     """
     task, recipe = task_and_recipe(project, question.recipe)
     seed = _seed_of(recipe, seed) if isinstance(recipe, checkpoint) else seed
-    alone = replace(question, spec=replace(question.spec, seeds=(seed,)))
-    networks, _ = networks_of(project, question.recipe, [alone], 1, watcher)
+    of_one_seed = replace(question, spec=replace(question.spec, seeds=(seed,)))
+    networks, _ = networks_of(project, question.recipe, [of_one_seed], 1, watcher)
     request = Request.of(question.recipe, task, recipe).about(seed, networks[seed], task, [question.claim])
-    found, unlearnt = subject_of(request)
+    judged_on, unlearnt = subject_of(request)
     if unlearnt:
-        watcher.warn(f"{found.network.shown} {unlearnt}: verdicts on units would be *unlearnt*")
-    return found
+        watcher.warn(f"{judged_on.network.shown} {unlearnt}: verdicts on units would be *unlearnt*")
+    return judged_on
 
 
 def _seed_of(recipe: checkpoint, seed: int) -> int:
-    """The seed itself where there is a checkpoint for each, else 0."""
+    """The seed itself where each seed has a checkpoint, else 0."""
     return recipe.seeds((seed,))[0] if "{seed}" in str(recipe.file) else 0
 
 
 def networks_of(
     project: Project, name: str, questions: Sequence[Question], jobs: int, watcher: Watcher
 ) -> tuple[Mapping[int, StoredWeights] | Mapping[int, Checkpointed], dict[str, Any]]:
-    """Return the networks that some questions are about, by seed, and what they are made of."""
+    """Return the networks of some questions by seed, and what they are made of."""
     seeds = sorted({seed for question in questions for seed in question.seeds})
     task, recipe = task_and_recipe(project, name)
     if not isinstance(recipe, checkpoint):
         store = RecipeStore.of(project.store, name, task, recipe)
         return obtain(store, task, seeds, jobs, watcher), _origin(store.made_of, task)
-    networks = given(project, name, seeds)
+    networks = checkpointed(project, name, seeds)
     sizes = networks[seeds[0]].network.sizes
-    for question in questions:  # what a checkpoint has was not known when its specs were collected
+    for question in questions:  # the sizes of a checkpoint were unknown when specs were collected
         try:
             check_places(question.spec, sizes)
         except SpecError as error:
@@ -74,7 +74,7 @@ def networks_of(
 
 
 def origin(project: Project, name: str, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return what networks are made of as their task has it now, as results tell it; nothing is trained for that."""
+    """Return what networks would be made of now, as ``Result.made_of`` has it; nothing is trained."""
     task, recipe = task_and_recipe(project, name)
     if isinstance(recipe, checkpoint):
         return _origin(made_of(recipe, project.root, seeds), task)
@@ -82,7 +82,7 @@ def origin(project: Project, name: str, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def _origin(networks: dict[str, Any], task: Task) -> dict[str, Any]:
-    """With what they are judged on."""
+    """What networks are made of, with a hash of the sequences they are judged on."""
     return networks | {"sequences": task.sequences_hash()}
 
 
@@ -107,20 +107,20 @@ def provide(project: Project, name: str, seeds: Sequence[int], jobs: int, watche
     return obtain(RecipeStore.of(project.store, name, task, recipe), task, seeds, jobs, watcher)
 
 
-def given(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Checkpointed]:
+def checkpointed(project: Project, name: str, seeds: Sequence[int]) -> dict[int, Checkpointed]:
     """Return the networks of a checkpoint by seed."""
     task, recipe = task_and_recipe(project, name)
     assert isinstance(recipe, checkpoint)
     vocabulary = vocabulary_of(recipe, task, name)
-    found: dict[int, Checkpointed] = {}
-    read: set[int] = set()
+    networks: dict[int, Checkpointed] = {}
+    seen: set[int] = set()
     for seed in seeds:
         model = load(recipe, project.root, name, seed, len(vocabulary))
-        weights = {parameter.data_ptr() for parameter in model.module.parameters()}
-        if weights & read:  # what was read for one seed would be overwritten by the next
+        parameters = {parameter.data_ptr() for parameter in model.module.parameters()}
+        if parameters & seen:  # loading the next seed would overwrite the weights of this one
             raise TaskError(f"{name}: build returned the same weights twice: it must make a new module each time")
-        read |= weights
+        seen |= parameters
         network = Network(name, seed, vocabulary, model, task.ends)
         twin = untrained_twin(recipe, model, name, seed, len(vocabulary))
-        found[seed] = Checkpointed(network, replace(network, model=twin) if twin else None)
-    return found
+        networks[seed] = Checkpointed(network, replace(network, model=twin) if twin else None)
+    return networks

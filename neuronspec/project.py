@@ -27,7 +27,7 @@ class Project:
     """A root folder and its settings.
 
     Args:
-        corpora: text files whose lines tasks are made from in this run, by the name of the task.
+        corpora: text files whose lines tasks are made from in this run, by task name.
     """
 
     root: Path
@@ -63,7 +63,7 @@ class Project:
         return project
 
     def task_files(self) -> dict[str, Path]:
-        """Return the task files by the name of their task."""
+        """Return the task files by task name."""
         files = [file for folder in self.tasks for file in sorted(folder.glob("[!_]*.py"))]
         return {file.stem: file for file in files}
 
@@ -98,13 +98,13 @@ class Project:
         """
         name = f"{_package(file.parent)}.{file.stem}"
         loader = _AsItIsNow(name, str(file))
-        found = importlib.util.spec_from_loader(name, loader)
-        if file.suffix != ".py" or not file.is_file() or found is None:
+        module_spec = importlib.util.spec_from_loader(name, loader)
+        if file.suffix != ".py" or not file.is_file() or module_spec is None:
             raise ProjectError(f"{self.shown(file)}: no such Python file")
-        module = importlib.util.module_from_spec(found)
+        module = importlib.util.module_from_spec(module_spec)
         sys.modules[name] = module  # dataclasses and pickle look a module up by its name
         if str(self.root) not in sys.path:
-            sys.path.append(str(self.root))  # a task file imports the code that it lies beside
+            sys.path.append(str(self.root))  # so that a task file can import code of its project
         try:
             loader.exec_module(module)
         except NeuronspecError as error:
@@ -127,14 +127,14 @@ class Project:
 
 
 class _AsItIsNow(SourceFileLoader):
-    """Reads the source itself: compiled files are known by second and size, and an edit may change neither."""
+    """Always reads the source: a compiled file is matched by second and size, and an edit may change neither."""
 
     def path_stats(self, path: object) -> Mapping[str, Any]:
         raise OSError("compiled files are neither read nor written")
 
 
 def _package(folder: Path) -> str:
-    """Return the name under which the files of a folder are imported."""
+    """Return the name under which the files of a folder are imported, the same in every process."""
     name = f"_neuronspec_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     package = sys.modules.setdefault(name, ModuleType(name))
     package.__path__ = [str(folder)]
@@ -142,7 +142,7 @@ def _package(folder: Path) -> str:
 
 
 def _of_lines(task: Task, name: str, file: Path) -> Task:
-    """Return a task as its file makes it from the lines of a text."""
+    """Return a task made from the lines of a text, by ``from_lines`` of its file."""
     if task.from_lines is None:
         raise TaskError(f"--corpus {name}={file}: task {name} has no from_lines=, and cannot be made from a text")
     try:
@@ -153,14 +153,14 @@ def _of_lines(task: Task, name: str, file: Path) -> Task:
         byte = f"byte {error.object[error.start]:#x} at {error.start}"
         raise ProjectError(f"--corpus {name}={file}: the text is not UTF-8: {byte}") from None
     try:
-        made = task.from_lines(lines)
+        result = task.from_lines(lines)
     except TaskError as error:
         raise TaskError(f"--corpus {name}={file}: {error}") from error
     except Exception as error:  # a task file is anybody's code
         raise TaskError(f"task {name}: from_lines raised {type(error).__name__}: {error}") from error
-    if not isinstance(made, Task):
-        raise TaskError(f"task {name}: from_lines returned {made!r:.60}: expected a Task")
-    return made
+    if not isinstance(result, Task):
+        raise TaskError(f"task {name}: from_lines returned {result!r:.60}: expected a Task")
+    return result
 
 
 def _is_root(folder: Path) -> bool:
@@ -193,7 +193,7 @@ def _settings(folder: Path) -> dict[str, Any] | None:
 
 
 def _near_word(error: BaseException) -> str:
-    """``; did you mean 'correlation'?`` for a word that neuronspec does not have."""
+    """``; did you mean 'correlation'?`` for a word that neuronspec lacks."""
     import neuronspec
 
     if isinstance(error, NameError):

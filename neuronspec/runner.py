@@ -32,7 +32,7 @@ from neuronspec.project import Project
 from neuronspec.watcher import Watcher
 
 START_UP = 4.0
-"""Seconds of work from which on processes are worth starting: each loads torch first."""
+"""Seconds of work above which starting processes pays: each has to load torch first."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Result:
 
     Args:
         settled: the verdict over seeds.
-        outcomes: what each network said, by seed.
-        seconds: by phase; work that claims share is in equal parts with those that asked for it.
-        shared: how much of these seconds is such a part, by phase.
+        outcomes: the outcome of each network, by seed.
+        seconds: by phase; work that several claims share is divided equally among them.
+        shared: the part of these seconds that comes from shared work, by phase.
         parity: how far each network is from the one it was made from, by check, by seed.
     """
 
@@ -54,19 +54,19 @@ class Result:
     shared: Mapping[str, float] = field(default_factory=dict)
     parity: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     mutants: Mapping[str, Settled] = field(default_factory=dict)
-    """What the claim came to with something wrong on purpose, where that was asked for."""
+    """With ``mutate``, the verdict on each mutant: the claim judged with something wrong on purpose."""
     made_of: Mapping[str, Any] = field(default_factory=dict)
-    """What tells its networks from others, as JSON data."""
+    """What identifies its networks, as JSON data."""
 
     @property
     def survivors(self) -> list[str]:
-        """The mutants that a claim which holds did not notice."""
-        alike = [name for name, settled in self.mutants.items() if settled.verdict == "supported"]
-        return alike if self.verdict == "supported" else []
+        """The mutants on which a supported claim is supported too."""
+        supported = [name for name, settled in self.mutants.items() if settled.verdict == "supported"]
+        return supported if self.verdict == "supported" else []
 
     @property
     def answers(self) -> list[Outcome]:
-        """What the networks said, in the order of their seeds."""
+        """The outcomes of the networks, in the order of their seeds."""
         return list(self.outcomes.values())
 
     @property
@@ -80,12 +80,12 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether that matters: a claim about a site that the network does not have is passed over."""
+        """Whether that counts as a failure: a claim about a site that the network does not have is skipped."""
         return not self.as_expected and self.verdict != "not applicable"
 
     @property
     def controls(self) -> dict[str, float]:
-        """The median over networks of each control; none for a share of networks, which is no such measure."""
+        """The median over networks of each control; none for a share of networks, which is measured over them."""
         return {} if isinstance(self.question.claim.measure, share_of_seeds) else median_controls(self.answers)
 
 
@@ -96,19 +96,19 @@ def verify(
     watcher: Watcher | None = None,
     mutate: bool = False,
 ) -> Iterator[list[Result]]:
-    """Answer questions, recipe by recipe, and yield the answers about the networks of each as soon as they are known.
+    """Answer questions recipe by recipe, and yield the results on each recipe as soon as they are known.
 
     Args:
         jobs: processes to use; all cores where None. The numbers do not depend on it.
         mutate: whether each claim is also judged with something wrong on purpose.
 
     Raises:
-        NeuronspecError: networks can neither be loaded nor kept, or a task contradicts itself.
+        NeuronspecError: networks cannot be loaded or stored, or a task contradicts itself.
     """
     jobs, watcher = jobs or cores(), watcher or Watcher()
     for name in dict.fromkeys(question.recipe for question in questions):
         group = [question for question in questions if question.recipe == name]
-        with one_thread():
+        with one_thread():  # a sum over several threads rounds differently
             began = time.perf_counter()
             networks, origin = networks_of(project, name, group, jobs, watcher)
             training = (time.perf_counter() - began) / len(group)
@@ -118,23 +118,23 @@ def verify(
 
 
 def _result(question: Question, evidence: Evidence, training: float, origin: Mapping[str, Any]) -> Result:
-    """What networks said to a question, as a verdict."""
-    over = partial(settle, question.claim, replication=question.spec.replication)
-    settled = over(list(evidence.outcomes.values()))
-    mutants = {name: over(outcomes) for name, outcomes in evidence.mutants.items()}
+    """The result that the evidence on a question settles to."""
+    settle_over_seeds = partial(settle, question.claim, replication=question.spec.replication)
+    settled = settle_over_seeds(list(evidence.outcomes.values()))
+    mutants = {name: settle_over_seeds(outcomes) for name, outcomes in evidence.mutants.items()}
     shared = {"train": training} | evidence.shared
-    seconds = _in_all(shared, evidence.seconds)
+    seconds = _with_total(shared, evidence.seconds)
     return Result(question, settled, evidence.outcomes, seconds, shared, evidence.parity, mutants, origin)
 
 
 def cores() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass
 class Evidence:
-    """What networks said to one question, and the seconds it took by itself and in shared work, by phase."""
+    """The outcomes of networks on one question, and its seconds of own and of shared work, by phase."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -148,8 +148,8 @@ class Evidence:
         self.parity[examined.seed] = examined.parity
         for name, mutant in answer.mutants.items():
             self.mutants.setdefault(name, []).append(mutant)
-        self.seconds = _added(self.seconds, answer.seconds)
-        self.shared = _added(self.shared, answer.shared)
+        self.seconds = _sum_by_phase(self.seconds, answer.seconds)
+        self.shared = _sum_by_phase(self.shared, answer.shared)
 
 
 def _examined(
@@ -161,7 +161,7 @@ def _examined(
     watcher: Watcher,
     mutate: bool,
 ) -> list[tuple[Question, Evidence]]:
-    """Return what the networks say to each question."""
+    """Return the evidence of the networks on each question."""
     task, recipe = task_and_recipe(project, name)
     questions_of = {seed: [q for q in questions if seed in q.seeds] for seed in networks}
     common = Request.of(name, task, recipe, mutate)
@@ -182,18 +182,18 @@ def _claims(questions: Sequence[Question]) -> list[Claim]:
 def _each_examined(requests: Sequence[Request], jobs: int) -> Iterator[Examined]:
     """Examine networks: the first here, the others on all cores if that saves more than starting processes costs.
 
-    Networks that are given stay here: a user's module may hold what no process can hand to another.
+    Networks from checkpoints stay in this process: a user's module may hold what cannot be pickled.
     """
     began = time.perf_counter()
     yield examine(requests[0])
-    left = (time.perf_counter() - began) * (len(requests) - 1)
-    alone = left <= START_UP or requests[0].given is not None
-    parallel = Parallel(n_jobs=1 if alone else jobs, return_as="generator")
+    remaining = (time.perf_counter() - began) * (len(requests) - 1)
+    in_this_process = remaining <= START_UP or requests[0].given is not None
+    parallel = Parallel(n_jobs=1 if in_this_process else jobs, return_as="generator")
     yield from parallel(delayed(examine)(request) for request in requests[1:])
 
 
 def _of_task_measure(claim: Claim, examined: Examined, task: Task) -> Outcome:
-    """What a claim on a task's own measure comes to: it is a function of a task file, which stays here."""
+    """The outcome of a claim on a task's own measure: a function of a task file, which may not be picklable."""
     name = claim.measure.name
     try:
         value = float(task.measures[name].of(examined.generated[name]))
@@ -203,11 +203,11 @@ def _of_task_measure(claim: Claim, examined: Examined, task: Task) -> Outcome:
     return Outcome(verdict, value, (value, value), reason=reason)
 
 
-def _added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+def _sum_by_phase(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     """Seconds by phase, added up."""
-    return {phase: one.get(phase, 0.0) + other.get(phase, 0.0) for phase in {**one, **other}}
+    return {phase: first.get(phase, 0.0) + second.get(phase, 0.0) for phase in {**first, **second}}
 
 
-def _in_all(shared: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
-    seconds = _added(shared, own)
+def _with_total(shared: Mapping[str, float], of_the_claim: Mapping[str, float]) -> dict[str, float]:
+    seconds = _sum_by_phase(shared, of_the_claim)
     return seconds | {"total": sum(seconds.values())}

@@ -1,6 +1,6 @@
-"""What a file of ours must look like: a shape raises ``Misfit`` for the first value that does not fit.
+"""Checks of JSON files: a shape is a function that raises ``Misfit`` for the first value that does not fit.
 
-A file may have been cut short, merged, edited by hand or made by somebody else. Nothing in it is taken on trust.
+A file may have been cut short, merged, edited by hand or made by somebody else. So every value is checked.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Shape: TypeAlias = Callable[[Any, str], None]
 """Takes a value, and where it stands in the file."""
 
 LARGEST = 1e300
-"""No number of ours is larger; JSON has whole numbers of any size, and arithmetic then fails far away."""
+"""No measured number is larger. JSON allows whole numbers of any size, which would fail later, in arithmetic."""
 
 MOST_DIGITS = 400
 """Digits of a whole number: Python refuses to write one of thousands."""
 
 DEEPEST = 200
-"""So far may lists and objects be nested: a file that could just be read could not be written again."""
+"""The deepest nesting of lists and objects: a file that could only just be read could not be written again."""
 
 MOST_SHOWN = 60
 """Characters of a value in a message."""
@@ -33,7 +33,7 @@ MOST_OF_AN_ID = 160
 
 
 class Misfit(ValueError):
-    """A value is not what it should be; says which, where, and what was expected."""
+    """A value does not fit; the message says which, where, and what was expected."""
 
 
 def misfit(value: object, at: str, expected: str) -> Misfit:
@@ -44,28 +44,28 @@ def loads(text: str) -> Any:
     """Return JSON data that can be written again.
 
     Raises:
-        ValueError: it is no JSON, has NaN, a number that is too large or half a character in it, or a name twice.
+        ValueError: it is no JSON, holds NaN, a number that is too large or half a character, or repeats a name.
     """
     try:
-        told = json.loads(
+        data = json.loads(
             text, object_pairs_hook=_all_different, parse_constant=_refuse, parse_float=_finite, parse_int=_whole
         )
-    except RecursionError:  # a hundred thousand brackets deep
+    except RecursionError:  # json itself recurses
         raise ValueError(TOO_DEEP) from None
-    _refuse_depth(told)
-    _refuse_halves(told, text)
-    return told
+    _refuse_depth(data)
+    _refuse_halves(data, text)
+    return data
 
 
 TOO_DEEP = "it is nested too deeply"
 
 
 def _all_different(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"it has {twice!r:.{MOST_SHOWN}} twice")
-    return found
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"it has {repeated!r:.{MOST_SHOWN}} twice")
+    return values
 
 
 def _refuse(word: str) -> None:
@@ -74,10 +74,10 @@ def _refuse(word: str) -> None:
 
 def _finite(word: str) -> float:
     """A number with a point; 1e999 is JSON, and infinity to Python, which could not be written again."""
-    found = float(word)
-    if math.isinf(found):
+    value = float(word)
+    if math.isinf(value):
         raise ValueError(f"it holds {word:.{MOST_SHOWN}}, which is too large")
-    return found
+    return value
 
 
 def _whole(word: str) -> int:
@@ -86,8 +86,8 @@ def _whole(word: str) -> int:
     return int(word)
 
 
-def _refuse_depth(told: Any) -> None:
-    level = [told]
+def _refuse_depth(data: Any) -> None:
+    level = [data]  # level by level, as recursion would overflow on what it is to refuse
     for _ in range(DEEPEST):
         level = [item for outer in level for item in _items(outer) if isinstance(item, (dict, list))]
         if not level:
@@ -99,12 +99,12 @@ def _items(outer: Any) -> Iterable[Any]:
     return outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
 
 
-def _refuse_halves(told: Any, text: str) -> None:
+def _refuse_halves(data: Any, text: str) -> None:
     r"""Refuse half a character, which JSON writes as ``\ud800``: no file and no terminal could show it again."""
     if "\\ud" not in text and "\\uD" not in text:
         return
     try:
-        json.dumps(told, ensure_ascii=False).encode()
+        json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"it holds {error.object[error.start]!r}, which is half a character") from None
 
@@ -124,7 +124,7 @@ def one_of(*words: str) -> Shape:
 
 
 def optional(inner: Shape) -> Shape:
-    """The shape of what may also be null."""
+    """The shape of a value that may also be null."""
 
     def shape(value: Any, at: str) -> None:
         if value is not None:
@@ -144,7 +144,7 @@ def listing(inner: Shape) -> Shape:
 
 
 def mapping(inner: Shape) -> Shape:
-    """The shape of an object whose names are free, each of one line: they end up in tables and messages."""
+    """The shape of an object with any names, each of one line: names are shown in tables and messages."""
 
     def shape(value: Any, at: str) -> None:
         if not isinstance(value, dict):
@@ -157,10 +157,10 @@ def mapping(inner: Shape) -> Shape:
 
 
 def record(fields: Mapping[str, Shape], maybe: Mapping[str, Shape] = MappingProxyType({})) -> Shape:
-    """The shape of an object that has these fields; it may have others.
+    """The shape of an object that has these fields, and possibly others.
 
     Args:
-        maybe: fields that need not be there; where they are, they have these shapes.
+        maybe: optional fields, with the shapes they have where they are present.
     """
 
     def shape(value: Any, at: str) -> None:
@@ -182,7 +182,7 @@ def _is_number(value: Any) -> bool:
 
 
 UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What breaks a line, or steers a terminal."""
+"""Characters that break a line or control a terminal."""
 
 
 def line(value: Any, at: str) -> None:
@@ -193,7 +193,7 @@ def line(value: Any, at: str) -> None:
 
 
 def name(value: Any, at: str) -> None:
-    """What something is called by."""
+    """A name: a text of one line that is not empty."""
     if not isinstance(value, str) or not value:
         raise misfit(value, at, "a text that is not empty")
     line(value, at)

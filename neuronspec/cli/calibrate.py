@@ -38,20 +38,20 @@ def _calibrate(cases: int, seed: int, jobs: int | None, json_file: Path | None) 
 
     to_stdout = json_file is not None and str(json_file) == "-"
     out, began = terminal.console(stderr=to_stdout), time.perf_counter()
-    found: list[run.PopulationResult] = []
+    judged: list[run.PopulationResult] = []
     complete = False
     try:
         with terminal.Live(terminal.console(stderr=True)) as watcher:
-            found.extend(run.calibrate(cases, seed, jobs, watcher))
+            judged.extend(run.calibrate(cases, seed, jobs, watcher))
         complete = True
     except KeyboardInterrupt:
         out.print("interrupted; what is done is told")
     finally:
-        told = report.document(found, cases, seed, complete)
+        document = report.document(judged, cases, seed, complete)
         if to_stdout:
-            click.echo(json.dumps(told, indent=1))
+            click.echo(json.dumps(document, indent=1))
         elif json_file is not None:
-            report.write(json_file, told)
-    out.print(report.table(told))
-    out.print(f"\n{report.headline(told)}\nin {time.perf_counter() - began:.1f} s", soft_wrap=True)
+            report.write(json_file, document)
+    out.print(report.table(document))
+    out.print(f"\n{report.headline(document)}\nin {time.perf_counter() - began:.1f} s", soft_wrap=True)
     return 0 if complete else INTERRUPTED

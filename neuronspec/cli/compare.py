@@ -1,4 +1,4 @@
-"""``compare`` and ``rejudge``: what is said of evidence that was gathered before."""
+"""``compare`` and ``rejudge``: new conclusions from evidence that was kept."""
 
 from __future__ import annotations
 
@@ -56,23 +56,23 @@ def compare(one: str, other: str, keyword: str | None, verbose: bool, jobs: int 
         raise ProjectError(f"{one} and {other}: expected two runs, a run and `lock`, or two recipes")
     else:
         before, after = (_matching(read_run(name)["claims"], keyword) for name in (one, other))
-    found = compared(before, after)
+    comparison = compared(before, after)
     out = terminal.console()
-    out.print(terminal.comparison(found, (one, other), verbose))
-    out.print(terminal.compared(found), soft_wrap=True, markup=False)
+    out.print(terminal.comparison(comparison, (one, other), verbose))
+    out.print(terminal.compared(comparison), soft_wrap=True, markup=False)
 
 
 def _matching(claims: Sequence[dict[str, Any]], keyword: str | None) -> list[dict[str, Any]]:
     from neuronspec.collection import matcher
 
-    kept = [claim for claim in claims if keyword is None or matcher(keyword)(claim["id"])]
-    if not kept:
+    matches = [claim for claim in claims if keyword is None or matcher(keyword)(claim["id"])]
+    if not matches:
         raise ProjectError(f"-k {keyword!r} matches no claim of the run")
-    return kept
+    return matches
 
 
 def _since_locked(project: Project, run: str, keyword: str | None) -> tuple[list[Change], int]:
-    """What is not as it was locked, of a run, and of how many claims: whatever the specs state by now."""
+    """How the claims of a run differ from the lock, and how many there are; the specs of now play no part."""
     from neuronspec.ledger.changes import changes, identity_of
     from neuronspec.ledger.lock import read
 
@@ -95,15 +95,15 @@ def _is_network(project: Project, name: str) -> bool:
 def _of_networks(
     project: Project, names: tuple[str, str], keyword: str | None, jobs: int | None
 ) -> list[list[dict[str, Any]]]:
-    """What the specs say of the first network, verified of both; each is a run of its own."""
-    stated = [question for question in collect(project) if question.recipe == names[0]]
-    stated = matching(stated, keyword) if keyword else stated
-    if not stated:
+    """The claims on the first recipe, verified on the networks of both; each is a run of its own."""
+    questions = [question for question in collect(project) if question.recipe == names[0]]
+    questions = matching(questions, keyword) if keyword else questions
+    if not questions:
         raise ProjectError(
             f"no spec says anything of {names[0]}" + (f" that matches -k {keyword!r}" if keyword else "")
         )
-    asked = [under(project, stated, name) for name in names]  # both are known to fit before one is verified
-    return [verified(project, questions, None, jobs) for questions in asked]
+    of_each = [under(project, questions, name) for name in names]  # both are known to fit before one is verified
+    return [verified(project, questions, None, jobs) for questions in of_each]
 
 
 @main.command()

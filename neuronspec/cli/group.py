@@ -39,7 +39,7 @@ def _stop(number: int, frame: object) -> None:
 
 
 def reported(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what a user can put right into one message and exit code 2, and a request to stop into 130."""
+    """Turn an error that the user can mend into one message and exit code 2, and a request to stop into 130."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:

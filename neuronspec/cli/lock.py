@@ -1,4 +1,4 @@
-"""``lock``: what claims came to, for a run to be held to."""
+"""``lock``: the results of claims, with which later runs are compared."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _first(claims: Sequence[Mapping[str, Any]]) -> str:
 def _judged(
     project: Project, questions: Sequence[Question], run: str | None, jobs: int | None, runs: Path | None
 ) -> list[dict[str, Any]]:
-    """What claims came to, as a run has it: in a run that is kept, or now."""
+    """The results of claims as JSON data: from a run that is kept, or verified now."""
     from neuronspec.ledger.record import claim_json
     from neuronspec.ledger.rejudge import refuse_other_networks, rejudge
 
@@ -96,17 +96,17 @@ def _judged(
 
 
 def _write(project: Project, before: LockCheck, claims: Sequence[Mapping[str, Any]]) -> str:
-    """Write the lock, and say what was done; what another process locked in the meantime stays."""
+    """Write the lock, and return a message; what another process locked in the meantime stays."""
     from neuronspec.ledger.lock import refuse_errors, while_written, write
 
     refuse_errors(claims)
     with while_written(project.store):
-        lock = before.updated(_locked(project), claims)
+        lock = before.updated(_locked(project), claims)  # read again: another process may have written it
         write(project.root / NAME, lock)
-    otherwise = [claim["id"] for claim in claims if claim["verdict"] not in (claim["expected"], "not applicable")]
-    warned = "".join(f"\n  locked though it is not as its spec states: {id}" for id in otherwise)
-    told = f"{_number(lock.claims, 'claim')} of {_number(lock.recipes, 'recipe')}"  # each of as many networks as seeds
-    return f"wrote {NAME}: {told}{warned}"
+    unexpected = [claim["id"] for claim in claims if claim["verdict"] not in (claim["expected"], "not applicable")]
+    warnings = "".join(f"\n  locked though it is not as its spec states: {id}" for id in unexpected)
+    size = f"{_number(lock.claims, 'claim')} of {_number(lock.recipes, 'recipe')}"  # each of as many networks as seeds
+    return f"wrote {NAME}: {size}{warnings}"
 
 
 def _number(things: Sized, word: str) -> str:

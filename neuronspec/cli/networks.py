@@ -34,10 +34,10 @@ def train(
     with terminal.Live(terminal.console(stderr=True)) as watcher:
         for name in networks:
             began = time.perf_counter()
-            found = named_networks.provide(project, name, chosen, jobs or runner.cores(), watcher)
-            stored = [file for file in found.values() if isinstance(file, Path)]
-            where = stored[0].parent if stored else "nowhere"
-            click.echo(f"{name}: {len(stored)} networks in {where} ({time.perf_counter() - began:.1f} s)")
+            weights = named_networks.provide(project, name, chosen, jobs or runner.cores(), watcher)
+            stored = [file for file in weights.values() if isinstance(file, Path)]
+            folder = stored[0].parent if stored else "nowhere"
+            click.echo(f"{name}: {len(stored)} networks in {folder} ({time.perf_counter() - began:.1f} s)")
 
 
 @main.command()
@@ -85,16 +85,16 @@ def trace(
         check_target(file, "the picture")
         picture.check_suffix(file)
     with terminal.Live(terminal.console(stderr=True)) as watcher:
-        read = named_networks.network(project_of((), store), network, seed, watcher)
-    shown = show.series(read, text, site, layer, units, gates)
+        loaded = named_networks.network(project_of((), store), network, seed, watcher)
+    shown = show.series(loaded, text, site, layer, units, gates)
     for file in files:
         try:
-            picture.draw(text, shown, file, title=read.shown)
+            picture.draw(text, shown, file, title=loaded.shown)
         except OSError as error:
             raise ProjectError(f"cannot write the picture to {file}: {error.strerror}") from None
         click.echo(f"wrote {file}", err=True)
     if sys.stdout is not None and sys.stdout.isatty():
-        for one in shown:
-            click.echo(f"{one.name}, {one.low:.3g} to {one.high:.3g}\n{picture.coloured(text, one)}\n")
+        for series in shown:
+            click.echo(f"{series.name}, {series.low:.3g} to {series.high:.3g}\n{picture.coloured(text, series)}\n")
     else:
         click.echo(picture.table(text, shown))

@@ -1,4 +1,4 @@
-"""What several commands share: options, what reads them, and verifying claims to have them as a run does."""
+"""What several commands share: options and their reading, and verifying claims into a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def runs_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def record_of(project: Project, runs: Path | None, jobs: int | None, json_file: Path | None = None) -> Record:
-    """Return the record of a run that begins now, kept with the others and in a file of the user's."""
+    """Return the record of a run that begins now, kept with the other runs and in a file that the user names."""
     from neuronspec.ledger.circumstances import environment
     from neuronspec.ledger.runs import Record, folder_of, new_file
 
@@ -54,7 +54,7 @@ def record_of(project: Project, runs: Path | None, jobs: int | None, json_file: 
 def verified(
     project: Project, questions: Sequence[Question], runs: Path | None, jobs: int | None
 ) -> list[dict[str, Any]]:
-    """Verify claims, keep the run, and return them as it has them."""
+    """Verify claims, keep the run, and return its claims as JSON data."""
     from neuronspec import runner, terminal
     from neuronspec.ledger.runs import recorded
 
@@ -65,10 +65,10 @@ def verified(
     return record.claims
 
 
-def read_corpora(told: Sequence[str]) -> dict[str, Path]:
+def read_corpora(options: Sequence[str]) -> dict[str, Path]:
     """``positioning=lines.txt`` -> the file of each task."""
     corpora: dict[str, Path] = {}
-    for option in told:
+    for option in options:
         name, equals, file = option.partition("=")
         if not (name and equals and file):
             raise ProjectError(f"--corpus {option}: expected TASK=FILE, e.g. positioning=lines.txt")
@@ -79,7 +79,7 @@ def read_corpora(told: Sequence[str]) -> dict[str, Path]:
 
 
 def project_of(names: Sequence[str], store: Path | None, corpora: Sequence[str] = ()) -> Project:
-    """Return the project that files, folders and ids lie in; that of this folder for none."""
+    """Return the project of files, folders and ids; without any, the project of the current folder."""
     paths = [Path(name.partition("::")[0]) for name in names]
     starts = [path if path.is_dir() else path.parent for path in paths] or [Path()]
     project, *others = [Project.at(start) for start in starts]

@@ -29,19 +29,19 @@ def runs(folder: Path | None, store: Path | None) -> None:
 
     for file in kept_runs(folder or folder_of(project_of((), store).store)):
         try:
-            click.echo(f"{file.stem}\t{_told(read(file))}")
+            click.echo(f"{file.stem}\t{_in_a_line(read(file))}")
         except ProjectError as error:
             click.echo(f"{file.stem}\t{error}")
 
 
-def _told(run: Mapping[str, Any]) -> str:
-    """How a run came out, in a line."""
+def _in_a_line(run: Mapping[str, Any]) -> str:
+    """The outcome of a run in one line."""
     claims, commit = run["claims"], run["environment"].get("commit")
     as_stated = sum(claim["verdict"] == claim["expected"] for claim in claims)
-    words = [f"{as_stated} of {len(claims)} as stated", f"{run['seconds']:.1f} s"]
+    parts = [f"{as_stated} of {len(claims)} as stated", f"{run['seconds']:.1f} s"]
     if commit is not None:
-        words.append(f"commit {commit['id'][:9]}{' and changes' if commit['dirty'] else ''}")
-    return ", ".join(words if run["complete"] else [*words, "broken off"])
+        parts.append(f"commit {commit['id'][:9]}{' and changes' if commit['dirty'] else ''}")
+    return ", ".join(parts if run["complete"] else [*parts, "broken off"])
 
 
 @main.command()
@@ -65,16 +65,16 @@ def table(run: str, other: str | None, across: bool) -> None:
     if across and other is not None:
         raise ProjectError("--across shows one run: leave out the other")
     claims = read_run(run)["claims"]
-    told = tables.across(claims) if across else tables.per_spec(claims, read_run(other)["claims"] if other else ())
-    click.echo(told, nl=False)
+    markdown = tables.across(claims) if across else tables.per_spec(claims, read_run(other)["claims"] if other else ())
+    click.echo(markdown, nl=False)
 
 
 def read_run(name: str) -> dict[str, Any]:
-    """Return the run that somebody means, and say so where it was broken off."""
+    """Return the run of this name, with a warning where it was broken off."""
     from neuronspec.ledger.runs import find, folder_of, read
 
     file = find(folder_of(project_of((), None).store), name)
-    found = read(file)
-    if not found["complete"]:
+    run = read(file)
+    if not run["complete"]:
         click.echo(f"{file} was broken off: some claims are missing", err=True)
-    return found
+    return run

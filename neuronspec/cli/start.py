@@ -33,24 +33,24 @@ def init(folder: Path, ci: bool) -> None:
         files[folder / WORKFLOW] = STARTER / WORKFLOW.name
     _write(folder, files)
     click.echo("\n".join(f"wrote {target}" for target in files))
-    there = "" if folder == Path() else f"cd {folder} && "
-    click.echo(_how_to_lock(folder, there) if ci else f"next: {there}neuronspec verify")
+    change_folder = "" if folder == Path() else f"cd {folder} && "
+    click.echo(_how_to_lock(folder, change_folder) if ci else f"next: {change_folder}neuronspec verify")
 
 
 def _has_project(folder: Path) -> bool:
     """Whether a folder has tasks or specs of its own, under the names that its settings give them."""
     project = Project.at(folder)
-    return project.root == folder.resolve() and any(kept.is_dir() for kept in (*project.tasks, *project.specs))
+    return project.root == folder.resolve() and any(sub.is_dir() for sub in (*project.tasks, *project.specs))
 
 
 def _example(folder: Path) -> dict[Path, Path]:
-    """Return what the example is copied to, and from where."""
+    """Return the files of the example: where each is copied to, and from where."""
     files = [file for file in sorted(STARTER.rglob("*.py")) if "__pycache__" not in file.parts]
     return {folder / file.relative_to(STARTER): file for file in files}
 
 
 def _write(folder: Path, files: Mapping[Path, Path]) -> None:
-    """Copy files to where none stand yet: all of them, or none."""
+    """Copy files where none of the targets exists yet: all of them, or none."""
     for target in files:
         if target.exists():
             raise ProjectError(f"{target} is there already; nothing was written")
@@ -62,19 +62,19 @@ def _write(folder: Path, files: Mapping[Path, Path]) -> None:
         raise ProjectError(f"cannot write to {folder}: {error.strerror}") from None
 
 
-def _how_to_lock(folder: Path, there: str) -> str:
-    """What to do after the workflow was written; without a lock file its first run would fail."""
+def _how_to_lock(folder: Path, change_folder: str) -> str:
+    """The next steps after the workflow was written; without a lock file its first run would fail."""
     project = Project.at(folder)
-    kept = [project.shown(kept) for kept in (*project.tasks, *project.specs) if kept.is_dir()]
-    told = [
-        f"next: {there}neuronspec lock --update   (verifies all claims and writes {NAME})",
-        f"then: git add {' '.join([*kept, NAME, WORKFLOW.parts[0]])}, commit and push; "
+    folders = [project.shown(subfolder) for subfolder in (*project.tasks, *project.specs) if subfolder.is_dir()]
+    steps = [
+        f"next: {change_folder}neuronspec lock --update   (verifies all claims and writes {NAME})",
+        f"then: git add {' '.join([*folders, NAME, WORKFLOW.parts[0]])}, commit and push; "
         f"{project.shown(project.store)}/ stays out of git",
     ]
-    above = next((f for f in folder.resolve().parents if (f / ".git").exists()), None)
-    if above and not (folder / ".git").exists():
-        told.append(
-            f"note: GitHub reads workflows at the root of a repository only: move {WORKFLOW.parts[0]}/ to {above}, "
+    root = next((f for f in folder.resolve().parents if (f / ".git").exists()), None)
+    if root and not (folder / ".git").exists():
+        steps.append(
+            f"note: GitHub reads workflows at the root of a repository only: move {WORKFLOW.parts[0]}/ to {root}, "
             "and let its steps work in this folder"
         )
-    return "\n".join(told)
+    return "\n".join(steps)

@@ -1,4 +1,4 @@
-"""``verify`` and ``list``: the claims of a project, judged or only named."""
+"""``verify`` and ``list``: the claims of a project, judged or only listed."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def verify(
 
 
 def lock_for(project: Project, paths: Sequence[str], keyword: str | None) -> LockCheck:
-    """Return what a run is held to, before it begins: a spec that cannot be read is said now."""
+    """Return the check against the lock before the run begins: a spec that cannot be read is reported now."""
     from neuronspec.ledger.changes import held_to
     from neuronspec.ledger.lock import read
 
-    held = held_to(read(project.root / NAME), project, paths, keyword)
-    held.read_ahead()
-    return held
+    check = held_to(read(project.root / NAME), project, paths, keyword)
+    check.read_ahead()
+    return check
 
 
 def _verify(
@@ -120,9 +120,9 @@ def _verify(
         if lock:
             out.print(terminal.changes(changed, len(results)), soft_wrap=True, markup=False)
         if github.wanted():
-            wrong = [(result.question.id, terminal.headline(result)) for result in failed]
-            wrong += [(change.id, change.says) for change in changed if change.fails]
-            for id, says in wrong:
+            annotations = [(result.question.id, terminal.headline(result)) for result in failed]
+            annotations += [(change.id, change.says) for change in changed if change.fails]
+            for id, says in annotations:
                 click.echo(github.annotation(project.root, id, says), err=to_stdout)
     except KeyboardInterrupt:
         out.print(f"interrupted after {len(results)} of {len(questions)} claims; finished networks are kept")

@@ -1,4 +1,4 @@
-"""Claims held to the lock file in pytest: what vanished is a test that fails, under the name it had."""
+"""The lock file in pytest: a claim that vanished is a failing test under its locked name."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Unexpected(Exception):
-    """A claim did not come out as its spec says, or not as it was locked."""
+    """A claim did not come out as its spec says, or differs from the lock."""
 
 
 class VanishedItem(pytest.Item):
-    """A claim that is locked and that no spec states any more."""
+    """A locked claim that no spec states any more."""
 
     def __init__(self, *, change: Change, root: Path, **node: Any) -> None:
         super().__init__(**node)
@@ -42,7 +42,7 @@ class VanishedItem(pytest.Item):
 
 
 def check_options(config: pytest.Config) -> None:
-    """Refuse what a lock says nothing about."""
+    """Refuse options under which a run cannot be compared with the lock."""
     for option in ("seeds", "full"):
         if config.getoption("neuronspec_lock") and config.getoption(f"neuronspec_{option}"):
             raise pytest.UsageError(
@@ -50,8 +50,8 @@ def check_options(config: pytest.Config) -> None:
             )
 
 
-def held_of(config: pytest.Config, project: Project, file: Path, questions: Sequence[Question]) -> LockCheck | None:
-    """Return what the claims of a file are held to; None where no lock was asked for."""
+def check_of(config: pytest.Config, project: Project, file: Path, questions: Sequence[Question]) -> LockCheck | None:
+    """Return the check of a file's claims against the lock; None without ``--neuronspec-lock``."""
     if not config.getoption("neuronspec_lock"):
         return None
     from neuronspec.ledger.changes import LockCheck, stated, stated_in
@@ -61,35 +61,35 @@ def held_of(config: pytest.Config, project: Project, file: Path, questions: Sequ
 
 
 def _lock(config: pytest.Config, project: Project) -> Lock:
-    """The lock of a project, read once."""
+    """The lock of a project, read once per session."""
     from neuronspec.ledger.lock import read
 
-    known = config.stash.setdefault(LOCKS, {})
-    if project.root not in known:
-        known[project.root] = read(project.root / NAME)
-    return known[project.root]
+    locks = config.stash.setdefault(LOCKS, {})
+    if project.root not in locks:
+        locks[project.root] = read(project.root / NAME)
+    return locks[project.root]
 
 
 LOCKS = pytest.StashKey[dict[Path, "Lock"]]()
 
 
-def of_lost_files(session: pytest.Session, project: Project, collected: Collection[Path]) -> Sequence[VanishedItem]:
-    """Return an item for each locked claim whose file is no spec file any more, where this run would have run it."""
+def vanished_items(session: pytest.Session, project: Project, collected: Collection[Path]) -> Sequence[VanishedItem]:
+    """Return an item for each locked claim that this run names and whose spec file is gone."""
     from neuronspec.collection import is_named, spec_files
     from neuronspec.ledger.changes import LockCheck, stated_in
 
     if not (project.root / NAME).exists():
         return []
-    here, known = session.config.invocation_params.dir, {*spec_files(project, ()), *collected}
+    here, spec_files_left = session.config.invocation_params.dir, {*spec_files(project, ()), *collected}
     names = [str(here / arg) for arg in session.config.args]
 
-    def lost(name: str) -> bool:
-        return project.root / name.partition("::")[0] not in known and is_named(project, names, name)
+    def vanished(name: str) -> bool:
+        return project.root / name.partition("::")[0] not in spec_files_left and is_named(project, names, name)
 
-    held = LockCheck(_lock(session.config, project), {}, cache(lambda: stated_in(project)), lost)
+    check = LockCheck(_lock(session.config, project), {}, cache(lambda: stated_in(project)), vanished)
     try:
         return [
-            VanishedItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=project.root) for c in held.gone()
+            VanishedItem.from_parent(session, name=c.id, nodeid=c.id, change=c, root=project.root) for c in check.gone()
         ]
-    except NeuronspecError as error:  # another file may hold what this one lost, and cannot be read
+    except NeuronspecError as error:  # a claim may have moved to another file, and that file cannot be read
         raise pytest.UsageError(str(error)) from None

@@ -1,7 +1,6 @@
 """The pytest plugin: every claim of ``spec_*.py`` is a test.
 
-It is imported by every pytest run where neuronspec is installed, so it loads nothing that is not needed until a
-claim runs.
+Every pytest run imports it where neuronspec is installed. So everything else is imported only once it is needed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import pytest
 
 from neuronspec.errors import NeuronspecError
 from neuronspec.ledger import NAME
-from neuronspec.pytest_plugin.lock import Unexpected, VanishedItem, check_options, held_of, of_lost_files
+from neuronspec.pytest_plugin.lock import Unexpected, VanishedItem, check_of, check_options, vanished_items
 from neuronspec.pytest_plugin.run import RunRecorder, check_writable, own_seconds, properties, store_of
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse options that would only fail at the end, or never."""
+    """Refuse wrong options now: they would fail only at the end of the run, or never."""
     file, jobs = config.getoption("neuronspec_json"), config.getoption("neuronspec_jobs")
     if jobs is not None and jobs < 1:
         raise pytest.UsageError(f"--neuronspec-jobs {jobs}: expected a whole number above 0")
@@ -67,7 +66,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[None, list[Any], list[Any]]:
-    """Collect a spec file as one, and only as one: named on the command line, pytest would read it as tests too."""
+    """Collect a spec file only as such: named on the command line, pytest would also collect it as a test module."""
     collectors = yield
     if file_path.suffix == ".py" and file_path.name.startswith("spec_") and _is_ours(file_path, parent):
         return [SpecFile.from_parent(parent, path=file_path)]
@@ -89,7 +88,8 @@ def _project(config: pytest.Config, file: Path) -> Project:
     except NeuronspecError as error:
         raise pytest.UsageError(str(error)) from None
     project = replace(project, store=store_of(config, project))
-    return config.stash.setdefault(PROJECTS, {}).setdefault(project.root, project)  # it has read its tasks
+    # one object per root, so that its tasks are loaded once
+    return config.stash.setdefault(PROJECTS, {}).setdefault(project.root, project)
 
 
 PROJECTS = pytest.StashKey[dict[Path, "Project"]]()
@@ -105,34 +105,42 @@ class SpecFile(pytest.File):
         try:
             if not self.config.option.collectonly:
                 check_writable(self.config, project)
-            found = read(
+            questions = read(
                 project, self.path, read_seeds(seeds) if seeds else None, self.config.getoption("neuronspec_full")
             )
-            held = held_of(self.config, project, self.path, found)
-            gone = held.gone() if held else []
+            lock_check = check_of(self.config, project, self.path, questions)
+            gone = lock_check.gone() if lock_check else []
         except NeuronspecError as error:
             raise self.CollectError(str(error)) from None
-        named = [question.spec_id for question in found] + [change.spec_id for change in gone]
+        named = [question.spec_id for question in questions] + [change.spec_id for change in gone]
         for spec in dict.fromkeys(named):
-            mine = [question for question in found if question.spec_id == spec]
+            of_spec = [question for question in questions if question.spec_id == spec]
             lost = [change for change in gone if change.spec_id == spec]
             name = spec.rpartition("::")[2]
-            yield SpecNode.from_parent(self, name=name, questions=mine, project=project, held=held, gone=lost)
+            yield SpecNode.from_parent(
+                self, name=name, questions=of_spec, project=project, lock_check=lock_check, gone=lost
+            )
 
 
 class SpecNode(pytest.Collector):
     """One spec."""
 
     def __init__(
-        self, *, questions: list[Question], project: Project, held: LockCheck | None, gone: list[Change], **node: Any
+        self,
+        *,
+        questions: list[Question],
+        project: Project,
+        lock_check: LockCheck | None,
+        gone: list[Change],
+        **node: Any,
     ) -> None:
         super().__init__(**node)
-        self.questions, self.project, self.held, self.gone = questions, project, held, gone
+        self.questions, self.project, self.lock_check, self.gone = questions, project, lock_check, gone
 
     def collect(self) -> Iterable[pytest.Item]:
         for question in self.questions:
             yield ClaimItem.from_parent(
-                self, name=question.sentence, question=question, project=self.project, held=self.held
+                self, name=question.sentence, question=question, project=self.project, lock_check=self.lock_check
             )
         for change in self.gone:
             name = change.id.rpartition("::")[2]
@@ -142,11 +150,11 @@ class SpecNode(pytest.Collector):
 class ClaimItem(pytest.Item):
     """One claim."""
 
-    def __init__(self, *, question: Question, project: Project, held: LockCheck | None, **node: Any) -> None:
+    def __init__(self, *, question: Question, project: Project, lock_check: LockCheck | None, **node: Any) -> None:
         super().__init__(**node)
-        self.question, self.project, self.held = question, project, held
+        self.question, self.project, self.lock_check = question, project, lock_check
         self.claim_id, self.root = question.id, project.root
-        self.place = (project.root, question.id)
+        self.key = (project.root, question.id)
         self.result: Result | None = None
         self.changes: list[Change] = []
 
@@ -155,8 +163,8 @@ class ClaimItem(pytest.Item):
 
         answers = _answers(self.session)
         self.result = answers.of(self)
-        self.user_properties += properties(self.result, answers.told[self.place])
-        self.changes = self.held.changes([answers.told[self.place]]) if self.held else []
+        self.user_properties += properties(self.result, answers.as_json[self.key])
+        self.changes = self.lock_check.changes([answers.as_json[self.key]]) if self.lock_check else []
         wrong = [headline(self.result)] if self.result.failed else []
         wrong += [f"lock: {change.says}" for change in self.changes if change.fails]
         if wrong:
@@ -176,58 +184,58 @@ class ClaimItem(pytest.Item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add what was locked of files that are not there any more, before -k chooses."""
+    """Add locked claims whose spec files are gone; first of all hooks, so that -k applies to them too."""
     if session.config.getoption("neuronspec_lock"):
         for folder in (session.config.rootpath, session.config.invocation_params.dir):
-            _project(session.config, folder / NAME)  # one of which all spec files are gone
+            _project(session.config, folder / NAME)  # a project may have lost all its spec files
         collected = {item.path.resolve() for item in items if isinstance(item, ClaimItem | VanishedItem)}
         for project in session.config.stash.get(PROJECTS, {}).values():
-            items += of_lost_files(session, project, collected)
+            items += vanished_items(session, project, collected)
 
 
 class Answers:
-    """What has been verified in this session: each recipe once, with all of its selected claims."""
+    """The results of this session: each recipe is verified once, with all of its selected claims."""
 
     def __init__(self, session: pytest.Session) -> None:
         self.session = session
         self.results: dict[tuple[Path, str], Result] = {}
-        """By project and id: two projects may have the same ids."""
+        """By project root and id: two projects may have the same ids."""
         self.errors: dict[tuple[Path, str], NeuronspecError] = {}
-        self.told: dict[tuple[Path, str], dict[str, Any]] = {}
-        """The same as JSON."""
+        self.as_json: dict[tuple[Path, str], dict[str, Any]] = {}
+        """The results as JSON data."""
         self.to_report: list[dict[str, Any]] = []
-        """What was found and goes with the next report: so it reaches the run's file from every worker."""
+        """Results that travel with the next report: only so they reach the run's file from a worker."""
 
     def of(self, item: ClaimItem) -> Result:
-        """Return the answer to an item's question, after verifying all selected claims about its networks."""
-        about = (item.project.root, item.question.recipe)
-        if about in self.errors:
-            raise self.errors[about]
-        if item.place not in self.results:
+        """Return the result of an item, after verifying all selected claims about the same networks."""
+        recipe = (item.project.root, item.question.recipe)
+        if recipe in self.errors:
+            raise self.errors[recipe]
+        if item.key not in self.results:
             try:
                 self._verify(item)
             except NeuronspecError as error:
-                self.errors[about] = error
+                self.errors[recipe] = error
                 raise
-        return self.results[item.place]
+        return self.results[item.key]
 
     def _verify(self, item: ClaimItem) -> None:
         from neuronspec.ledger.record import claim_json
         from neuronspec.runner import verify
 
-        watcher = _told_about(item)
-        together = [
-            other.question
-            for other in self.session.items
-            if isinstance(other, ClaimItem)
-            and other.project == item.project
-            and other.question.recipe == item.question.recipe
+        watcher = _watcher_for(item)
+        selected = [
+            candidate.question
+            for candidate in self.session.items
+            if isinstance(candidate, ClaimItem)
+            and candidate.project == item.project
+            and candidate.question.recipe == item.question.recipe
         ]
-        for results in verify(item.project, together, _jobs(self.session.config), watcher):
+        for results in verify(item.project, selected, _jobs(self.session.config), watcher):
             self.results |= {(item.project.root, result.question.id): result for result in results}
-            told = {(item.project.root, result.question.id): claim_json(result) for result in results}
-            self.told |= told
-            self.to_report += told.values()
+            as_json = {(item.project.root, result.question.id): claim_json(result) for result in results}
+            self.as_json |= as_json
+            self.to_report += as_json.values()
 
 
 ANSWERS = pytest.StashKey[Answers]()
@@ -237,8 +245,8 @@ def _answers(session: pytest.Session) -> Answers:
     return session.stash.setdefault(ANSWERS, Answers(session))
 
 
-def _told_about(item: ClaimItem) -> Watcher:
-    """A watcher that says in the terminal when networks begin to train: the first run can take a while."""
+def _watcher_for(item: ClaimItem) -> Watcher:
+    """A watcher that announces training in the terminal, as a first run can take a while."""
     from neuronspec.watcher import Watcher
 
     config = item.config
@@ -246,24 +254,24 @@ def _told_about(item: ClaimItem) -> Watcher:
     capture = config.pluginmanager.get_plugin("capturemanager")
 
     class Terminal(Watcher):
-        said = ""
+        announced = ""
 
         def training(self, recipe: str, done: int, total: int) -> None:
-            if recipe != self.said and reporter is not None and reporter.verbosity >= 0:
-                self.said = recipe
+            if recipe != self.announced and reporter is not None and reporter.verbosity >= 0:
+                self.announced = recipe
                 with capture.global_and_fixture_disabled() if capture else nullcontext():
                     reporter.ensure_newline()
                     reporter.write_line(f"neuronspec: training {recipe}, once")
-                    if reporter.showfspath:  # begin the row of letters anew
+                    if reporter.showfspath:  # start the row of letters again
                         reporter.write_fspath_result(item.nodeid, "")
 
     return Terminal()
 
 
 def _jobs(config: pytest.Config) -> int | None:
-    """As asked; else all cores, or one in each worker of pytest-xdist."""
-    asked: int | None = config.getoption("neuronspec_jobs")
-    return asked or (1 if _is_worker(config) else None)
+    """The number given by option; else all cores (None), or one in each worker of pytest-xdist."""
+    jobs: int | None = config.getoption("neuronspec_jobs")
+    return jobs or (1 if _is_worker(config) else None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -286,7 +294,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
-    """Show undecided, unlearnt, unspecific and refuted by their own letter and word; they are failures all the same."""
+    """Show failures by verdict: undecided, unlearnt, unspecific and refuted have a letter and a word of their own."""
     verdict = getattr(report, "neuronspec_verdict", "")
     if report.failed and verdict in LETTERS:
         return "failed", LETTERS[verdict], verdict.upper()
@@ -298,7 +306,7 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the claims of one recipe on one worker, so that its networks are examined once."""
+    """Run the claims of one recipe on one worker, so that its networks are examined once."""
     if config.getvalue("dist") != "load" or not _names_specs(config):
         return None
     from xdist.scheduler import LoadScopeScheduling
@@ -311,14 +319,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def _names_specs(config: pytest.Config) -> bool:
-    """Whether this run may hold specs; other runs keep pytest-xdist's own scheduling."""
+    """Whether this run may collect specs; other runs keep the scheduling of pytest-xdist."""
     from neuronspec.project import Project
 
     folders = Project.at(config.rootpath).specs
-    named = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
     return any(
         path.name.startswith("spec_") or any(f.is_relative_to(path) or path.is_relative_to(f) for f in folders)
-        for path in named
+        for path in paths
     )
 
 
@@ -329,14 +337,14 @@ def _recipe_of(config: pytest.Config, nodeid: str) -> str:
     file = config.rootpath / nodeid.partition("::")[0]
     if not file.name.startswith("spec_") or nodeid.count("::") < 2:
         return ""
-    known = config.stash.setdefault(RECIPES, {})
-    if file not in known:
+    recipes = config.stash.setdefault(RECIPES, {})
+    if file not in recipes:
         try:
             questions = read(_project(config, file), file)
         except NeuronspecError:
             questions = []
-        known[file] = {question.spec_id.rpartition("::")[2]: question.recipe for question in questions}
-    return known[file].get(nodeid.split("::")[1], "")
+        recipes[file] = {question.spec_id.rpartition("::")[2]: question.recipe for question in questions}
+    return recipes[file].get(nodeid.split("::")[1], "")
 
 
 RECIPES = pytest.StashKey[dict[Path, dict[str, str]]]()
