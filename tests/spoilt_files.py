@@ -15,7 +15,7 @@ from pathlib import Path
 from project_files import FAILING, SPEC, make
 
 from neuronspec import github, runner, tables, terminal
-from neuronspec.cli.runs import _told
+from neuronspec.cli.runs import _in_a_line
 from neuronspec.collection import collect
 from neuronspec.errors import NeuronspecError, ProjectError, StoreError
 from neuronspec.ledger import lock, runs
@@ -152,7 +152,7 @@ class Files:
             _check_message(error, file)
             return False
         claims = run["claims"]
-        _check_line(_told(run))
+        _check_line(_in_a_line(run))
         for use in (
             lambda: _check_shown(tables.per_spec(claims)),
             lambda: _check_shown(tables.per_spec(claims, self.claims)),

@@ -13,7 +13,7 @@ from project_files import make
 from neuronspec.ledger import lock, runs
 from neuronspec.named_networks import task_and_recipe
 from neuronspec.networks.store import RecipeStore
-from neuronspec.networks.supply import _note, obtain
+from neuronspec.networks.supply import _progress_file, obtain
 from neuronspec.project import Project
 from neuronspec.watcher import Watcher
 
@@ -102,7 +102,7 @@ def test_a_note_of_a_process_that_was_killed_is_no_progress_of_the_next(tmp_path
     task, recipe = task_and_recipe(project, "tiny/gru")
     shelf = RecipeStore.of(project.store, "tiny/gru", task, recipe)
     shelf.check_writable()
-    _note(shelf, range(2)).write_text("149")
+    _progress_file(shelf, range(2)).write_text("149")
     obtain(shelf, task, [0], 1, told)
     assert 149 not in told.done
     assert not list(shelf.folder.glob("*.steps"))
