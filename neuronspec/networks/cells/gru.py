@@ -56,17 +56,21 @@ def _gru_in_place(w: Weights, begin: Begin, time: int, state: State, edits: Edit
     return {"hidden": h}
 
 
+def _shut(sums: Tensor, over: Tensor | None) -> Tensor:
+    """Keep the state of rows that are over as it is: their update gate is sigmoid(inf) = 1."""
+    if over is not None:
+        sums.chunk(3, -1)[1].masked_fill_(over, torch.inf)
+    return sums
+
+
 def _gru_forward(
     ctx: Any, sums: Tensor, weight: Tensor, bias: Tensor, over: Tensor | None, hidden: Tensor
 ) -> tuple[Tensor, Tensor]:
-    gates, units = sums.detach(), hidden.shape[-1]
-    tapes = gates.chunk(3, -1)  # r, z, n
-    if over is not None:  # an update gate of sigmoid(inf) = 1 keeps the state as it is
-        tapes[1].masked_fill_(over, torch.inf)
+    gates, units = _shut(sums.detach(), over), hidden.shape[-1]
     to_r_z, to_n = (part.mT for part in weight.split([2 * units, units], -2))
     old, new = room(hidden, gates.shape[-3])
     products = torch.empty_like(new).copy_(bias[..., None, None, :])
-    for r_z, r, z, n, p, h, h1 in steps(gates.narrow(-1, 0, 2 * units), *tapes, products, old, new):
+    for r_z, r, z, n, p, h, h1 in steps(gates.narrow(-1, 0, 2 * units), *gates.chunk(3, -1), products, old, new):
         add_product_(r_z, h, to_r_z).sigmoid_()
         n.addcmul_(r, add_product_(p, h, to_n))
         torch.lerp(tanh_(n), h, z, out=h1)
@@ -120,14 +124,11 @@ def _reset_before_in_place(w: Weights, begin: Begin, time: int, state: State, ed
 def _reset_before_forward(
     ctx: Any, sums: Tensor, weight: Tensor, bias: None, over: Tensor | None, hidden: Tensor
 ) -> tuple[Tensor, Tensor]:
-    gates, units = sums.detach(), hidden.shape[-1]
-    tapes = gates.chunk(3, -1)  # r, z, n
-    if over is not None:  # an update gate of sigmoid(inf) = 1 keeps the state as it is
-        tapes[1].masked_fill_(over, torch.inf)
+    gates, units = _shut(sums.detach(), over), hidden.shape[-1]
     to_r_z, to_n = (part.mT for part in weight.split([2 * units, units], -2))
     old, new = room(hidden, gates.shape[-3])
     seen = torch.empty_like(new)
-    for r_z, r, z, n, s, h, h1 in steps(gates.narrow(-1, 0, 2 * units), *tapes, seen, old, new):
+    for r_z, r, z, n, s, h, h1 in steps(gates.narrow(-1, 0, 2 * units), *gates.chunk(3, -1), seen, old, new):
         add_product_(r_z, h, to_r_z).sigmoid_()
         add_product_(n, torch.mul(r, h, out=s), to_n)
         torch.lerp(tanh_(n), h, z, out=h1)
