@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 import neuronspec as ns
+from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
+from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.engine.verdicts.examine import Request, examine
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
@@ -74,3 +76,17 @@ def random_subject(units=8, kind="lstm", sequences=40, seed=0, layers=1):
     )
     places = {(layer, site) for layer in range(layers) for site in recipe.sites}
     return Subject(Network("random/net", 0, "abX$", model), discovery, verification, places)
+
+
+def units(place, *indices, signs=None):
+    """Units of the planted counter."""
+    return UnitSet(*place, tuple(indices), signs or (1,) * len(indices), (1,) * 6)
+
+
+def lanes(*sets):
+    return [{ns.cell[0]: chosen} for chosen in sets]
+
+
+def value(measure, *sets, examined=None):
+    """A measure on the planted counter, on the lane of each set."""
+    return estimate(measure, View(examined or subject(), lanes(*sets) or [{}])).values

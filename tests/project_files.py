@@ -89,3 +89,9 @@ def edit(file, old, new):
     text = Path(file).read_text()
     assert old in text
     Path(file).write_text(text.replace(old, new))
+
+
+def run(pytester, *args):
+    """Run pytest in a process of its own, without what would only get in the way."""
+    plain = ("-p", "no:cacheprovider", "-p", "no:benchmark", "--neuronspec-jobs", "1")
+    return pytester.runpytest_subprocess(*plain, *args)

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from refusals import check_refused
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from wrapped_models import ALPHABET, Model, lstm, same
 
 import neuronspec as ns
 from neuronspec import wrap
-from neuronspec.errors import NeuronspecError
 
 
 def test_unknown_characters_are_read_as_the_symbol_that_is_chosen():
@@ -95,7 +95,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case):
-    do, message = BAD[case]
-    with pytest.raises(NeuronspecError) as error:
-        do()
-    assert str(error.value) == message
+    check_refused(*BAD[case])

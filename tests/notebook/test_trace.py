@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from refusals import check_refused
 from torch import nn
 from wrapped_models import ALPHABET, TEXTS, Model, lstm, same, tokens
 
 import neuronspec as ns
 from neuronspec import wrap
-from neuronspec.errors import NeuronspecError
 
 
 def test_a_trace_has_sites_layers_units_and_a_mask():
@@ -61,7 +61,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case):
-    do, message = BAD[case]
-    with pytest.raises(NeuronspecError) as error:
-        do()
-    assert str(error.value) == message
+    check_refused(*BAD[case])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import check_refused
 from sklearn.metrics import roc_auc_score
 from torch import nn
 from user_modules import CharModel, seeded
@@ -16,7 +17,7 @@ from wrapped_models import ALPHABET, TEXTS, Model, NoReadOut, lstm, same, tokens
 
 import neuronspec as ns
 from neuronspec import wrap
-from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
+from neuronspec.errors import NetworkError, Undecidable
 
 
 def by_itself(module, text):
@@ -372,10 +373,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case):
-    do, message = BAD[case]
-    with pytest.raises(NeuronspecError) as error:
-        do()
-    assert str(error.value) == message
+    check_refused(*BAD[case])
 
 
 def test_wrap_loads_torch_when_it_is_named():

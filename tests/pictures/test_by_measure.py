@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted import random_subject
+from drawing import ASKED, EACH, FEW, SAID, SUBJECT, edited
 
 import neuronspec as ns
 from neuronspec.engine.measures.evaluate import View, estimate
@@ -15,16 +15,7 @@ from neuronspec.language.picks import SvmRfe
 from neuronspec.pictures.by_measure import BySize
 from neuronspec.pictures.drawn import drawn
 
-SUBJECT = random_subject(sequences=60)
 EXAMPLES = SUBJECT.verification
-ASKED, LETTER = ns.event("asked"), ns.symbol("letter")
-SAID = ns.probability(LETTER, at=ASKED)
-FEW = ns.cell.svm_rfe("X", keep=3)
-EACH = ns.cell.svm_rfe(LETTER, keep=2)
-
-
-def edited(units):
-    return ns.shift(SAID, under=ns.zero(units, at=ASKED - 1)) <= 0
 
 
 def test_more_and_fewer_units_are_the_claim_with_another_keep():

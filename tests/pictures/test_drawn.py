@@ -1,22 +1,11 @@
 """Which pictures a claim has, and what is too little to draw."""
 
 import pytest
-from planted import random_subject
+from drawing import EACH, FEW, SAID, SUBJECT, edited
 
 import neuronspec as ns
 from neuronspec.errors import ProjectError, Undecidable
 from neuronspec.pictures.drawn import check_kind, drawn
-
-SUBJECT = random_subject(sequences=60)
-ASKED, LETTER = ns.event("asked"), ns.symbol("letter")
-SAID = ns.probability(LETTER, at=ASKED)
-FEW = ns.cell.svm_rfe("X", keep=3)
-EACH = ns.cell.svm_rfe(LETTER, keep=2)
-
-
-def edited(units):
-    return ns.shift(SAID, under=ns.zero(units, at=ASKED - 1)) <= 0
-
 
 PROBLEMS = {
     "pcs": (SAID >= 0, "--as pcs: there is no such picture; did you mean 'pca'?"),

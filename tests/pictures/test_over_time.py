@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from planted import random_subject, subject
+from drawing import ASKED, EACH, FEW, SUBJECT, edited
+from planted import subject
 from sklearn.decomposition import PCA
 
 import neuronspec as ns
@@ -11,16 +12,7 @@ from neuronspec.errors import Undecidable
 from neuronspec.pictures.drawn import drawn
 from neuronspec.pictures.over_time import principal
 
-SUBJECT = random_subject(sequences=60)
 EXAMPLES = SUBJECT.verification
-ASKED, LETTER = ns.event("asked"), ns.symbol("letter")
-SAID = ns.probability(LETTER, at=ASKED)
-FEW = ns.cell.svm_rfe("X", keep=3)
-EACH = ns.cell.svm_rfe(LETTER, keep=2)
-
-
-def edited(units):
-    return ns.shift(SAID, under=ns.zero(units, at=ASKED - 1)) <= 0
 
 
 def values(split):

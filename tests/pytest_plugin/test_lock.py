@@ -7,11 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from project_files import EXACT, LOCKED, edit, make
+from project_files import EXACT, LOCKED, edit, make, run
 
 pytest_plugins = ["pytester"]
-
-ALWAYS = ("-p", "no:cacheprovider", "-p", "no:benchmark", "--neuronspec-jobs", "1")
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def project(locked_project, pytester):
 
 
 def held(project, *args):
-    return project.runpytest_subprocess(*ALWAYS, "--neuronspec-lock", *args)
+    return run(project, "--neuronspec-lock", *args)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
@@ -91,7 +89,7 @@ def test_both_faces_keep_the_same_run(project):
 def test_two_projects_in_one_session_are_two(project):
     other = make(project.path / "other", LOCKED)
     edit(other / "tasks" / "tiny.py", "steps=150", "steps=3")
-    said = project.runpytest_subprocess(*ALWAYS, "specs", "other/specs")
+    said = run(project, "specs", "other/specs")
     said.assert_outcomes(passed=5, failed=1, skipped=2)
     said.stdout.fnmatch_lines(["REFUTED other/specs/spec_small.py::small::it is exact*"])
     for root in (project.path, other):

@@ -3,20 +3,9 @@
 import json
 
 import pytest
-from project_files import FAILING, make
+from project_files import FAILING, make, run
 
 pytest_plugins = ["pytester"]
-ALWAYS = ("-p", "no:cacheprovider", "-p", "no:benchmark", "--neuronspec-jobs", "1")
-
-
-@pytest.fixture
-def project(pytester):
-    make(pytester.path)
-    return pytester
-
-
-def run(pytester, *args):
-    return pytester.runpytest_subprocess(*ALWAYS, *args)
 
 
 def test_one_item_per_claim_and_nothing_trained_to_collect(project):

@@ -2,21 +2,9 @@
 
 import json
 
-import pytest
-from project_files import FAILING, make
+from project_files import FAILING, make, run
 
 pytest_plugins = ["pytester"]
-ALWAYS = ("-p", "no:cacheprovider", "-p", "no:benchmark", "--neuronspec-jobs", "1")
-
-
-@pytest.fixture
-def project(pytester):
-    make(pytester.path)
-    return pytester
-
-
-def run(pytester, *args):
-    return pytester.runpytest_subprocess(*ALWAYS, *args)
 
 
 def test_seeds_and_store_can_be_named(project, tmp_path):

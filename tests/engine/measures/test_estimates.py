@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from estimating import numbers, yes_no
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -13,16 +14,6 @@ from neuronspec.engine.measures.estimates import Estimate, expanded, interval, p
 from neuronspec.engine.verdicts.judge import compare, judge
 
 NAN = float("nan")
-
-
-def yes_no(*lanes):
-    values = np.array(lanes, dtype=float)
-    return per_sequence(values, np.ones(values.shape[1], dtype=bool), yes_no=True)
-
-
-def numbers(*lanes):
-    values = np.array(lanes, dtype=float)
-    return per_sequence(values, np.ones(values.shape[1], dtype=bool))
 
 
 @given(st.integers(0, 50), st.integers(1, 50))

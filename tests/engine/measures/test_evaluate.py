@@ -6,29 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import STRINGS, TALLY, subject
+from planted import STRINGS, TALLY, lanes, subject, units, value
 from scipy import stats
 
 import neuronspec as ns
 from neuronspec.engine.measures.estimates import interval, wilson
 from neuronspec.engine.measures.evaluate import View, estimate, scores
-from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.errors import Undecidable
 from neuronspec.networks.tasks import Example
 
 SUBJECT = subject()
-
-
-def units(place, *indices, signs=None):
-    return UnitSet(*place, tuple(indices), signs or (1,) * len(indices), (1,) * 6)
-
-
-def lanes(*sets):
-    return [{ns.cell[0]: chosen} for chosen in sets]
-
-
-def value(measure, *sets, examined=SUBJECT):
-    return estimate(measure, View(examined, lanes(*sets) or [{}])).values
 
 
 def flat(site, unit, where):

@@ -6,31 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from planted import STRINGS, subject
+from planted import STRINGS, subject, units, value
 
 import neuronspec as ns
 from neuronspec.engine.measures.evaluate import View, estimate
 from neuronspec.engine.runs.subject import Subject
 from neuronspec.engine.runs.tracing import Network
-from neuronspec.engine.unit_sets import UnitSet
 from neuronspec.errors import Undecidable
 from neuronspec.networks.models import LanguageModel
 from neuronspec.networks.recipes import Recipe
 from neuronspec.networks.tasks import Example
 
 SUBJECT = subject()
-
-
-def units(place, *indices, signs=None):
-    return UnitSet(*place, tuple(indices), signs or (1,) * len(indices), (1,) * 6)
-
-
-def lanes(*sets):
-    return [{ns.cell[0]: chosen} for chosen in sets]
-
-
-def value(measure, *sets, examined=SUBJECT):
-    return estimate(measure, View(examined, lanes(*sets) or [{}])).values
 
 
 def test_behaviour():

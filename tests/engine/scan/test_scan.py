@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import check_refused
 from sklearn.metrics import roc_auc_score
 from user_modules import CharModel, seeded
 
@@ -13,7 +14,6 @@ from neuronspec import wrap
 from neuronspec.engine.scan import scan as module
 from neuronspec.engine.scan.scan import TINY, scan
 from neuronspec.engine.sequences import Sequences, values
-from neuronspec.errors import NeuronspecError
 from neuronspec.networks.tasks import Example
 
 ALPHABET = 'ab"\n '
@@ -254,7 +254,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case):
-    do, message = BAD[case]
-    with pytest.raises(NeuronspecError) as error:
-        do()
-    assert str(error.value) == message
+    check_refused(*BAD[case])

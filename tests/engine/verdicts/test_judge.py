@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from estimating import numbers, yes_no
 
 import neuronspec as ns
 from neuronspec.engine.measures.estimates import Estimate, interval, oriented, per_sequence
@@ -11,16 +12,6 @@ from neuronspec.engine.verdicts.judge import Control, compare, judge, p_value
 
 AT_LEAST = ns.exact_match() >= 0.5
 AT_MOST = ns.exact_match() <= 0.5
-
-
-def yes_no(*lanes):
-    values = np.array(lanes, dtype=float)
-    return per_sequence(values, np.ones(values.shape[1], dtype=bool), yes_no=True)
-
-
-def numbers(*lanes):
-    values = np.array(lanes, dtype=float)
-    return per_sequence(values, np.ones(values.shape[1], dtype=bool))
 
 
 def test_differences_pair_sequences():
