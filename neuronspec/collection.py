@@ -89,8 +89,13 @@ def chosen(
     questions = named(project, names, seeds, full)
     questions = matching(questions, keyword) if keyword else questions
     if not questions:
-        raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+        raise no_match(keyword)
     return questions
+
+
+def no_match(keyword: str | None) -> ProjectError:
+    """Return the error for a ``-k`` expression that no claim matches."""
+    return ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
 
 
 def is_named(project: Project, names: Sequence[str], id: str) -> bool:

@@ -49,10 +49,10 @@ def compare(one: str, other: str, keyword: str | None, verbose: bool, jobs: int 
         changed, judged = _since_locked(project, other if one == "lock" else one, keyword)
         click.echo(terminal.changes(changed, judged))
         return
-    networks = [_is_network(project, name) for name in (one, other)]
-    if all(networks):
-        before, after = _of_networks(project, (one, other), keyword, jobs)
-    elif any(networks):
+    recipes = [_is_recipe(project, name) for name in (one, other)]
+    if all(recipes):
+        before, after = _of_recipes(project, (one, other), keyword, jobs)
+    elif any(recipes):
         raise ProjectError(f"{one} and {other}: expected two runs, a run and `lock`, or two recipes")
     else:
         before, after = (_matching(read_run(name)["claims"], keyword) for name in (one, other))
@@ -80,7 +80,7 @@ def _since_locked(project: Project, run: str, keyword: str | None) -> tuple[list
     return changes(read(project.root / NAME), claims, identity_of(claims)), len(claims)
 
 
-def _is_network(project: Project, name: str) -> bool:
+def _is_recipe(project: Project, name: str) -> bool:
     from neuronspec.named_networks import task_and_recipe
 
     if name.count("/") != 1 or name.endswith(".json") or Path(name).exists():
@@ -92,7 +92,7 @@ def _is_network(project: Project, name: str) -> bool:
     return True
 
 
-def _of_networks(
+def _of_recipes(
     project: Project, names: tuple[str, str], keyword: str | None, jobs: int | None
 ) -> list[list[dict[str, Any]]]:
     """The claims on the first recipe, verified on the networks of both; each is a run of its own."""

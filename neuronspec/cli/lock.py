@@ -12,7 +12,7 @@ import click
 from neuronspec.cli.group import main, reported
 from neuronspec.cli.options import common_options, project_of, runs_option, verified
 from neuronspec.cli.runs import read_run
-from neuronspec.collection import Question, matching, named
+from neuronspec.collection import Question, matching, named, no_match
 from neuronspec.errors import ProjectError
 from neuronspec.ledger import NAME
 from neuronspec.project import Project
@@ -58,8 +58,9 @@ def lock(
     questions = named(project, paths)
     questions = matching(questions, keyword) if keyword else questions
     before = held_to(_locked(project), project, paths, keyword)
+    before.read_ahead()  # a spec elsewhere that cannot be read must not end hours of verifying
     if not questions and not before.gone():
-        raise ProjectError(f"-k {keyword!r} matches no claim; `neuronspec list` shows them all")
+        raise no_match(keyword)
     claims = _judged(project, questions, run, jobs, runs)
     changed = before.changes(claims) + before.gone()
     accept = "" if update else "`--update` accepts it; with `--run last`, what was verified just now"

@@ -16,6 +16,7 @@ from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.fit import Sizes
 from neuronspec.language import units as words
 from neuronspec.language.expression import Expression
+from neuronspec.language.unit_measures import size
 from neuronspec.language.units import Base, Site
 from neuronspec.networks.cells.cell import Place
 from neuronspec.networks.tasks import Example
@@ -208,6 +209,15 @@ def bases(expression: Expression) -> list[Base]:
     if isinstance(expression, Base):
         return [expression]
     return list(dict.fromkeys(base for part in expression.operands() for base in bases(part)))
+
+
+def bases_beyond_size(expression: Expression) -> list[Base]:
+    """Return the picks and named units whose values matter; for a size only their number does, which may be 0."""
+    if isinstance(expression, size):
+        return []
+    if isinstance(expression, Base):
+        return [expression]
+    return list(dict.fromkeys(base for part in expression.operands() for base in bases_beyond_size(part)))
 
 
 def layer_of(site: Site) -> int:

@@ -23,6 +23,8 @@ from neuronspec.ledger.runs import VERDICTS
 from neuronspec.schema import mapping, optional, record
 
 SCHEMA = 2
+UPGRADES = {1: renamed.lock}
+"""What makes a lock of an older schema one of the next."""
 MARGIN = 0.05
 """How far a value may drift: 0.05 up to a value of 1, and 5 % of it above: 0.05 for 0.3, 0.5 for 10."""
 
@@ -247,8 +249,8 @@ def _checked(document: Any, path: Path) -> Lock:
         )
     if type(version) is not int or version < 1:
         raise schema.misfit(version, "schema", f"1 to {SCHEMA}")
-    if version == 1:
-        document = renamed.lock(document)
+    for older in range(version, SCHEMA):
+        document = UPGRADES[older](document)
     LOCK(document, "")
     claims = {name: _claim(claim) for name, claim in document["claims"].items()}
     for name, claim in claims.items():

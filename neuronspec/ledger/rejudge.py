@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuronspec.collection import Question
-from neuronspec.engine.verdicts.controls import REQUIRED, rivals_of
+from neuronspec.engine.verdicts.controls import controls_of, rivals_of
 from neuronspec.engine.verdicts.judge import Control, Outcome, concluded
 from neuronspec.engine.verdicts.replicates import of_one_network, settle
 from neuronspec.errors import ProjectError
@@ -109,7 +109,8 @@ def _judged(question: Question, claim: Mapping[str, Any]) -> Result:
 
 
 def _outcome(claim: Claim, stored: Mapping[str, Any]) -> Outcome:
-    controls = {name: _control(control, name in REQUIRED) for name, control in stored["controls"].items()}
+    required = {kind.name for kind in controls_of(claim) if kind.required}
+    controls = {name: _control(control, name in required) for name, control in stored["controls"].items()}
     value, ends = from_plain(stored["value"]), (from_plain(stored["interval"][0]), from_plain(stored["interval"][1]))
     verdict, reason = stored["verdict"], stored["reason"]
     if verdict not in BEYOND_BOUNDS and math.isfinite(ends[0]):

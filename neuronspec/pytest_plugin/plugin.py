@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--neuronspec-json: {error}") from None
     check_options(config)
     if not _is_worker(config):
-        config.pluginmanager.register(RunRecorder(config), "neuronspec-keeper")
+        config.pluginmanager.register(RunRecorder(config), "neuronspec-recorder")
 
 
 def _is_worker(config: pytest.Config) -> bool:

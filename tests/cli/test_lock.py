@@ -182,3 +182,11 @@ def test_a_keyword_that_matches_nothing_locks_nothing(locked):
         said = locked("lock", "-k", "nonsense", *options)
         assert (said.exit_code, said.stdout) == (2, "")
         assert "-k 'nonsense' matches no claim" in said.stderr
+
+
+def test_a_spec_elsewhere_that_cannot_be_read_is_said_before_anything_is_verified(locked, monkeypatch):
+    Path("specs/spec_broken.py").write_text("1 / 0\n")
+    edit("specs/spec_small.py", '"it is never exact": refuted(exact_match() <= -1),', "")
+    monkeypatch.setattr("neuronspec.runner.verify", lambda *_: pytest.fail("verified"))
+    said = locked("lock", "specs/spec_small.py")
+    assert (said.exit_code, "ZeroDivisionError" in said.output) == (2, True)

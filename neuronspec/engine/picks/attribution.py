@@ -59,10 +59,6 @@ class Attribution:
         return np.abs(self.scores.sum(1, dtype=float) - self.gained)
 
     @property
-    def relative_error(self) -> Float[np.ndarray, " row"]:
-        return self.error / np.maximum(np.abs(self.gained), SMALL)
-
-    @property
     def complete(self) -> bool:
         """Whether the scores of every sequence add up to within ``TOLERANCE``."""
         return bool((self.error <= TOLERANCE).all())

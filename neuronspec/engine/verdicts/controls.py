@@ -16,10 +16,9 @@ from neuronspec.engine.measures.estimates import FEWEST_SEQUENCES, Estimate, ori
 from neuronspec.engine.measures.evaluate import View, of_claim
 from neuronspec.engine.picks.picks import found
 from neuronspec.engine.runs.subject import Subject
-from neuronspec.engine.unit_sets import Lane, bases
+from neuronspec.engine.unit_sets import Lane, bases, bases_beyond_size
 from neuronspec.engine.verdicts.judge import Control, compare, p_value
 from neuronspec.engine.verdicts.matched import lanes_of_matched_displacement
-from neuronspec.engine.verdicts.mutants import bases_beyond_size
 from neuronspec.engine.verdicts.random_sets import DRAWS, independent_lanes, random_lanes
 from neuronspec.errors import NetworkError, Undecidable
 from neuronspec.language.claims import Claim, matched_displacement
@@ -61,7 +60,7 @@ class ControlKind:
 
     Args:
         name: as it is shown and stored.
-        required: whether a claim that it cannot be measured for is undecided: its author asks for it.
+        required: whether a claim for which it cannot be measured is undecided; other controls then say why not.
         column: whether tables have a column for it, as nearly every claim has it.
     """
 
@@ -77,7 +76,7 @@ def controls_of(claim: Claim) -> list[ControlKind]:
 
 
 def rivals_of(claim: Claim) -> list[ControlKind]:
-    """Return the controls that the author of a claim asks for."""
+    """Return the controls that a claim is held ``against``: other signals, units moved as far."""
     return [MATCHED_DISPLACEMENT if rival == matched_displacement() else _rival(rival) for rival in claim.rivals]
 
 
@@ -156,8 +155,6 @@ CONTROLS = (
 """The controls that every claim may have, whether or not its author asks for them."""
 
 MATCHED_DISPLACEMENT = ControlKind("matched displacement", _matched_displacement, required=True)
-
-REQUIRED = {control.name for control in (*CONTROLS, MATCHED_DISPLACEMENT) if control.required}
 
 
 def as_found(measure: Expression, estimate: Estimate, control: Estimate) -> Estimate:

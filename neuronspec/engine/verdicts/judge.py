@@ -43,7 +43,7 @@ class Control:
     p: float = math.nan
     interval: tuple[float, float] = (math.nan, math.nan)
     required: bool = False
-    """Whether the claim is undecided where it could not be measured: its author asked for it."""
+    """Whether the claim is undecided where it could not be measured."""
 
 
 def p_value(claim: Claim, value: float, drawn: Float[np.ndarray, " lane"]) -> float:

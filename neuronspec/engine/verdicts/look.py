@@ -11,10 +11,9 @@ from neuronspec.engine.measures.estimates import Estimate
 from neuronspec.engine.measures.evaluate import View, of_claim
 from neuronspec.engine.picks.picks import found
 from neuronspec.engine.runs.subject import Subject
-from neuronspec.engine.unit_sets import Lane, units
+from neuronspec.engine.unit_sets import Lane, bases_beyond_size, units
 from neuronspec.engine.verdicts.controls import Look, measured_controls, stand_ins
 from neuronspec.engine.verdicts.judge import Outcome, judge
-from neuronspec.engine.verdicts.mutants import bases_beyond_size
 from neuronspec.errors import NetworkError, NeuronspecError, Undecidable
 from neuronspec.language.claims import Claim
 

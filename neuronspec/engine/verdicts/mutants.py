@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from neuronspec.engine.unit_sets import bases_beyond_size
 from neuronspec.language.behaviour_measures import task_measure
 from neuronspec.language.claims import Claim
 from neuronspec.language.expression import Expression, rewritten
 from neuronspec.language.signals import position
-from neuronspec.language.unit_measures import SignalMeasure, size, with_shuffled_labels
-from neuronspec.language.units import Base
+from neuronspec.language.unit_measures import SignalMeasure, with_shuffled_labels
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,8 @@ class Mutant:
 
 def mutants_of(claim: Claim) -> Iterator[Mutant]:
     """Yield what can be wrong with a claim: units, labels, signal, network."""
-    if isinstance(claim.measure, task_measure) or any(
-        part.side_effect for part in claim.walk() if isinstance(part, Claim)
-    ):
-        return  # a claim that something does *not* change holds for other units too
+    if any(_has_none(part) for part in claim.walk()):
+        return
     if bases_beyond_size(claim.measure):
         yield Mutant("wrong units", claim, "units")
     shuffled = with_shuffled_labels(claim)
@@ -44,6 +42,11 @@ def mutants_of(claim: Claim) -> Iterator[Mutant]:
     yield Mutant("untrained network", claim, "network")
 
 
+def _has_none(part: Expression) -> bool:
+    """What does *not* change does not change for other units either; only the driver knows a task's own measures."""
+    return isinstance(part, task_measure) or (isinstance(part, Claim) and part.side_effect)
+
+
 def _without_rivals(part: Expression) -> Expression:
     return replace(part, rivals=()) if isinstance(part, Claim) else part
 
@@ -53,12 +56,3 @@ def _by_position(part: Expression) -> Expression:
     if isinstance(part, SignalMeasure) and part.of is not None and "condition" not in part.signal.kinds:
         return replace(part, signal=position())
     return part
-
-
-def bases_beyond_size(expression: Expression) -> list[Base]:
-    """Return the picks and named units whose values matter; for a size only their number does, which may be 0."""
-    if isinstance(expression, size):
-        return []
-    if isinstance(expression, Base):
-        return [expression]
-    return list(dict.fromkeys(base for part in expression.operands() for base in bases_beyond_size(part)))
