@@ -59,8 +59,9 @@ def verify(
     Networks that are not in the store are trained first. The exit code is 0 when every claim came out as its
     spec says, 1 when one did not, 2 for an error in a spec, a task or an option.
 
-    --lock holds the run to what `neuronspec lock --update` wrote. It fails too, with exit code 1, where a verdict
-    worsened, a value drifted beyond its margin and its interval, a claim vanished or is not in the lock yet.
+    --lock holds the run to what `neuronspec lock --update` wrote. It fails too, with exit code 1, where a
+    verdict changed (but to what its spec states), a value drifted beyond its margin and its interval, a claim
+    vanished or is not in the lock yet.
 
     --mutate judges each claim that holds once more with other units, with shuffled labels, with the step in
     place of the signal, and on the untrained network. A claim that is supported all the same could not fail:
